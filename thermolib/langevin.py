@@ -1,0 +1,333 @@
+"""One integrator and one energy ledger for every system with an energy U(x, control).
+
+    dx = -mu dU/dx(x, control) dt + sqrt(2 mu kT) dB
+
+Work is the change of energy when the control moves and x does not; heat, into the bath, is minus the change when
+x moves and the control does not (Sekimoto 1998). Every neuron, bit and weight of the book is simulated here.
+"""
+
+import math
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from thermolib import _check
+
+Control = Any
+ControlProtocol = Callable[[float], Control]
+
+_BLOCK = 8192  # trajectories that share one random stream, and about what stays in the cache
+_MOST_THREADS = 16
+_FINITE_CHECK_STEPS = 64
+_WARN_STIFFNESS = 0.5
+_MOST_STIFFNESS = 2.0
+
+
+class StepSizeWarning(RuntimeWarning):
+    """The time step is too long for the stiffness of the system to give accurate work and heat."""
+
+
+class System(Protocol):
+    """What `simulate` moves: an energy of coordinates x and of a control that is the same for all trajectories.
+
+    shape is the shape of one state: () for a scalar coordinate, (d,) for d of them. energy maps x of shape
+    (n,) + shape to (n,) energies in the reduced unit, force to -dU/dx of the shape of x; both return new arrays.
+    """
+
+    shape: tuple[int, ...]
+
+    def energy(self, x: np.ndarray, control: Control) -> np.ndarray: ...
+
+    def force(self, x: np.ndarray, control: Control) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What `simulate` returns: one entry per trajectory, energies in the reduced unit.
+
+    x: final states, (n,) + shape. work, heat: (n,), summed along each trajectory. energy_change: (n,), the energy at
+    the end minus at the start, evaluated apart from the sums. dt: the step used; steps: how many.
+    times: the recorded times, (m,); recorded_x (m, n) + shape, recorded_work and recorded_heat (m, n): the state and
+    the sums so far at these times (m = 0 if nothing was recorded).
+    """
+
+    x: np.ndarray
+    work: np.ndarray
+    heat: np.ndarray
+    energy_change: np.ndarray
+    dt: float
+    steps: int
+    times: np.ndarray
+    recorded_x: np.ndarray
+    recorded_work: np.ndarray
+    recorded_heat: np.ndarray
+
+
+def _euler_maruyama(system, x, mobility_dt, noise):
+    moved = np.empty_like(x)
+
+    def step(control):
+        np.multiply(system.force(x, control), mobility_dt, out=moved)
+        np.add(x, moved, out=x)
+        np.add(x, noise(), out=x)
+
+    return step
+
+
+def _leimkuhler_matthews(system, x, mobility_dt, noise):
+    moved = np.empty_like(x)
+    previous = noise().copy()
+
+    def step(control):
+        np.multiply(system.force(x, control), mobility_dt, out=moved)
+        np.add(x, moved, out=x)
+        kick = noise()
+        np.add(previous, kick, out=moved)
+        np.copyto(previous, kick)
+        np.multiply(moved, 0.5, out=moved)
+        np.add(x, moved, out=x)
+
+    return step
+
+
+def _heun(system, x, mobility_dt, noise):
+    moved = np.empty_like(x)
+    half = 0.5 * mobility_dt
+
+    def step(control):
+        kick = noise()
+        force = system.force(x, control)
+        np.multiply(force, mobility_dt, out=moved)
+        np.add(moved, x, out=moved)
+        np.add(moved, kick, out=moved)
+        np.add(force, system.force(moved, control), out=moved)
+        np.multiply(moved, half, out=moved)
+        np.add(x, moved, out=x)
+        np.add(x, kick, out=x)
+
+    return step
+
+
+SCHEMES = {"heun": _heun, "euler-maruyama": _euler_maruyama, "leimkuhler-matthews": _leimkuhler_matthews}
+
+
+def _fastest_rate(system: System, x: np.ndarray, controls: list[Control], mobility) -> float:
+    """Largest |eigenvalue| of mobility * Hessian found at the states x, by power iteration on force differences."""
+    axes = tuple(range(1, x.ndim))
+    reach = 1e-5 * max(1.0, float(np.abs(x).max()))
+    iterations = 1 if math.prod(system.shape) == 1 else 12
+    fastest = 0.0
+    for control in controls:
+        direction = np.random.default_rng(0).standard_normal(x.shape)
+        for _ in range(iterations):
+            norm = np.sqrt((direction**2).sum(axis=axes, keepdims=True))
+            direction = direction / np.where(norm > 0, norm, 1.0)
+            ahead = system.force(x + reach * direction, control)
+            direction = mobility * (ahead - system.force(x - reach * direction, control)) / (2 * reach)
+        fastest = max(fastest, float(np.sqrt((direction**2).sum(axis=axes)).max()))
+    return fastest
+
+
+def _check_step_size(system, protocol, x0, duration, dt, mobility) -> None:
+    sample = x0[:: max(1, len(x0) // 64)][:64]
+    controls = [protocol(duration * k / 8) for k in range(9)]
+    number = dt * _fastest_rate(system, sample, controls, mobility)
+    if not number > _WARN_STIFFNESS:
+        return
+    message = (f"mobility * dt * stiffness is {number:.3g} at dt = {dt:.3g}, {{}}; "
+               f"dt = {0.1 * dt / number:.2g} brings it to 0.1")
+    if number > _MOST_STIFFNESS:
+        raise ValueError(message.format(f"must not exceed {_MOST_STIFFNESS:g} or the integrator is unstable"))
+    warnings.warn(message.format(f"above {_WARN_STIFFNESS:g} work and heat are inaccurate"), StepSizeWarning, stacklevel=3)
+
+
+def _check_system(system: System, x0: np.ndarray, control: Control) -> None:
+    few = x0[:2].copy()
+    energy, force = np.shape(system.energy(few, control)), np.shape(system.force(few, control))
+    if energy != (len(few),):
+        raise ValueError(f"system.energy must map states {few.shape} to shape {(len(few),)}, got {energy}")
+    if force != few.shape:
+        raise ValueError(f"system.force must map states {few.shape} to their own shape, got {force}")
+
+
+def _record_steps(record, duration: float, steps: int) -> np.ndarray:
+    if record is None:
+        return np.empty(0, dtype=int)
+    times = _check.array("record", record, ndim=1)
+    if times.min() < 0 or times.max() > duration * (1 + 1e-12):
+        outside = times.min() if times.min() < 0 else times.max()
+        raise ValueError(f"record times must lie in [0, duration = {duration}], got {outside}")
+    if (np.diff(times) < 0).any():
+        raise ValueError(f"record times must not decrease, got {times}")
+    return np.rint(times / duration * steps).astype(int)
+
+
+def simulate(
+    system: System,
+    protocol: ControlProtocol,
+    x0: np.ndarray,
+    *,
+    duration: float,
+    dt: float,
+    kT: float = 1.0,
+    mobility: float | np.ndarray = 1.0,
+    rng,
+    scheme: str = "heun",
+    record=None,
+    progress: bool = False,
+    threads: int | None = None,
+) -> Run:
+    """Overdamped Langevin trajectories of a driven system, with the work and the heat of each.
+
+        dx = -mobility dU/dx dt + sqrt(2 mobility kT) dB
+        W += U(x_n, c_{n+1}) - U(x_n, c_n),    Q -= U(x_{n+1}, c_{n+1}) - U(x_n, c_{n+1})
+
+    with the force taken at the new control c_{n+1}. Costs about twice the drawing of the random numbers; memory does
+    not grow with the number of steps. The result depends on rng, not on the number of threads.
+
+    system: a `System`. protocol: time -> control, on [0, duration]. x0: starting states, (n,) + system.shape.
+    duration, dt: positive; the step is shortened so that a whole number of them fills the duration.
+    kT: thermal energy, 0 or more (0 is plain gradient flow). mobility: positive, a number or an array of system.shape.
+    rng: numpy Generator, SeedSequence or integer seed; each block of 8192 trajectories gets a child of its own.
+    scheme: "heun" (second order: the choice for work and heat), "euler-maruyama" (first order) or
+    "leimkuhler-matthews" (the most accurate equilibrium averages, first order for driven work).
+    record: times at which to keep state, work and heat, non-decreasing, each moved to the nearest step.
+    progress: show a bar. threads: how many blocks run at once, by default as many as there are processors.
+
+    Raises ValueError for bad input and for a step so long that the integrator is unstable (mobility * dt * stiffness
+    above 2 at the starting states), FloatingPointError if a trajectory leaves the finite numbers; warns with
+    StepSizeWarning if mobility * dt * stiffness exceeds 0.5.
+
+    Sources: Sekimoto 1998 (the ledger); Leimkuhler and Matthews 2013 (the third scheme).
+    """
+    duration = _check.positive("duration", duration)
+    dt = _check.positive("dt", dt)
+    kT = _check.nonnegative("kT", kT)
+    _check.choice("scheme", scheme, SCHEMES)
+    shape = tuple(system.shape)
+    mobility = _check.array("mobility", mobility)
+    if mobility.shape not in ((), shape) or (mobility <= 0).any():
+        raise ValueError(f"mobility must be positive, a number or of shape {shape}, got {mobility}")
+    x0 = _check.array("x0", x0)
+    if x0.ndim != 1 + len(shape) or x0.shape[1:] != shape:
+        raise ValueError(f"x0 must have shape (n,) + {shape}, one state per trajectory, got {x0.shape}")
+    threads = _check.count("threads", threads) if threads is not None else min(os.cpu_count() or 1, _MOST_THREADS)
+    rng = _check.generator(rng)
+
+    steps = math.ceil(duration / dt * (1 - 1e-12))
+    dt = duration / steps
+    rows = _record_steps(record, duration, steps)
+    _check_system(system, x0, protocol(0.0))
+    _check_step_size(system, protocol, x0, duration, dt, mobility)
+
+    n = len(x0)
+    x = x0.copy()
+    work, heat = np.zeros(n), np.zeros(n)
+    energy_change = np.empty(n)
+    recorded_x = np.empty((len(rows),) + x0.shape)
+    recorded_work, recorded_heat = np.empty((len(rows), n)), np.empty((len(rows), n))
+    amplitude = np.sqrt(2 * kT * dt * mobility)
+    starts = range(0, n, _BLOCK)
+    bar = tqdm(total=len(starts) * steps, disable=not progress, unit="step")
+    bar_lock = threading.Lock()
+
+    def run_block(start: int, rng: np.random.Generator) -> None:
+        mine = slice(start, start + _BLOCK)
+        x_, work_, heat_ = x[mine], work[mine], heat[mine]
+        normals = np.zeros_like(x_)
+
+        def noise():
+            if kT > 0:
+                rng.standard_normal(out=normals)
+                np.multiply(normals, amplitude, out=normals)
+            return normals
+
+        def keep(step):
+            for row in range(*np.searchsorted(rows, [step, step + 1])):
+                recorded_x[row, mine], recorded_work[row, mine], recorded_heat[row, mine] = x_, work_, heat_
+
+        wanted = set(rows.tolist())
+        advance = SCHEMES[scheme](system, x_, mobility * dt, noise)
+        first = energy = system.energy(x_, protocol(0.0))
+        if 0 in wanted:
+            keep(0)
+        for step in range(1, steps + 1):
+            control = protocol(duration * (step / steps))
+            np.subtract(work_, energy, out=work_)
+            energy = system.energy(x_, control)
+            np.add(work_, energy, out=work_)
+            np.add(heat_, energy, out=heat_)
+            advance(control)
+            energy = system.energy(x_, control)
+            np.subtract(heat_, energy, out=heat_)
+            if step in wanted:
+                keep(step)
+            if step % _FINITE_CHECK_STEPS == 0 or step == steps:
+                if not (np.isfinite(work_).all() and np.isfinite(heat_).all()):
+                    raise FloatingPointError(f"a trajectory left the finite numbers by t = {duration * step / steps:.4g} "
+                                             f"at dt = {dt:.3g}; a smaller dt may help")
+                with bar_lock:
+                    bar.update((step - 1) % _FINITE_CHECK_STEPS + 1)
+        np.subtract(energy, first, out=energy_change[mine])
+
+    def quietly(start, rng):
+        # Overflow is reported once, as the FloatingPointError above, whatever numpy is told to do about it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            run_block(start, rng)
+
+    with bar, ThreadPoolExecutor(threads) as pool:
+        list(pool.map(quietly, starts, rng.spawn(len(starts))))
+    return Run(x, work, heat, energy_change, dt, steps, rows * dt, recorded_x, recorded_work, recorded_heat)
+
+
+def reversed_protocol(protocol: ControlProtocol, duration: float) -> ControlProtocol:
+    """The protocol run backwards: t -> protocol(duration - t), as the Crooks relation needs it."""
+    duration = _check.positive("duration", duration)
+    return lambda t: protocol(duration - t)
+
+
+def _checked_grid(grid) -> np.ndarray:
+    grid = _check.array("grid", grid, ndim=1)
+    if len(grid) < 3 or (np.diff(grid) <= 0).any():
+        raise ValueError(f"grid must hold at least 3 strictly increasing points, got {len(grid)} points")
+    return grid
+
+
+def _boltzmann(system: System, control: Control, grid, kT: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Grid, density on it, and free energy, of a scalar system."""
+    if tuple(system.shape) != ():
+        raise ValueError(f"system must have one scalar coordinate (shape ()), got shape {tuple(system.shape)}")
+    grid, kT = _checked_grid(grid), _check.positive("kT", kT)
+    energy = system.energy(grid, control)
+    lowest = energy.min()
+    weight = np.exp(-(energy - lowest) / kT)
+    total = np.trapezoid(weight, grid)
+    return grid, weight / total, lowest - kT * math.log(total)
+
+
+def equilibrium_density(system: System, control: Control, grid: np.ndarray, kT: float = 1.0) -> np.ndarray:
+    """Boltzmann density exp(-U/kT) / Z of a scalar system on the points of a grid, normalised by the trapezoidal rule."""
+    return _boltzmann(system, control, grid, kT)[1]
+
+
+def free_energy(system: System, control: Control, grid: np.ndarray, kT: float = 1.0) -> float:
+    """Free energy -kT ln integral exp(-U/kT) dx of a scalar system, by the trapezoidal rule on a grid."""
+    return _boltzmann(system, control, grid, kT)[2]
+
+
+def sample_equilibrium(system: System, control: Control, n: int, *, kT: float = 1.0, rng, grid: np.ndarray) -> np.ndarray:
+    """n independent draws, shape (n,), from the Boltzmann density of a scalar system, by inverting its integral.
+
+    grid: points that cover the density and resolve it; between them the integral is taken as linear.
+    """
+    n, rng = _check.count("n", n), _check.generator(rng)
+    grid, density, _ = _boltzmann(system, control, grid, kT)
+    cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(grid))])
+    return np.interp(rng.random(n), cumulative / cumulative[-1], grid)
