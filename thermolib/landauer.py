@@ -1,12 +1,15 @@
 """Erasing a bit: a double well, the protocol that empties one side, and what the laws ask for it."""
 
 import math
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import entr, rel_entr
 
 from thermolib import _check
-from thermolib.langevin import ControlProtocol, Run, sample_equilibrium, simulate
+from thermolib.langevin import ControlProtocol, Run, equilibrium_density, sample_equilibrium, simulate
 
 
 @dataclass(frozen=True)
@@ -140,3 +143,211 @@ def erase(
     run = simulate(well, erasure_protocol(duration), x0, duration=duration, dt=dt, kT=kT, mobility=mobility, rng=rng,
                    scheme=scheme, record=record, progress=progress, threads=threads)
     return ErasureRun(**vars(run), success=run.x > 0)
+
+
+def binary_entropy(p: float) -> float:
+    """Entropy of one bit in nats: H(p) = -p ln p - (1-p) ln(1-p)."""
+    p = _check.probability("p", p)
+    return float(entr(p) + entr(1 - p))
+
+
+def _distribution(name: str, p) -> np.ndarray:
+    p = _check.array(name, p)
+    if (p < 0).any() or abs(p.sum() - 1) > 1e-9:
+        raise ValueError(f"{name} must hold probabilities that sum to 1, got a least one of {p.min()} and a sum of {p.sum()}")
+    return p
+
+
+def entropy(p: np.ndarray) -> float:
+    """Entropy in nats of a distribution over any number of states: -sum p ln p."""
+    return float(entr(_distribution("p", p)).sum())
+
+
+def erasure_bound(p: float = 0.5, error: float = 0.0, kT: float = 1.0) -> float:
+    """Least mean heat of setting a bit that was wrong with probability p, so that it is wrong with probability error.
+
+        Q >= kT [H(p) - H(error)]
+
+    In kT units of the caller. Only a protocol designed for this p reaches it: see `mismatch_cost`. Negative if the bit
+    ends up less certain than before: then heat can be drawn from the bath.
+
+    Source: Landauer 1961 (landauer1961).
+    """
+    return _check.nonnegative("kT", kT) * (binary_entropy(p) - binary_entropy(error))
+
+
+def mismatch_cost(p: float, designed_for: float = 0.5, kT: float = 1.0) -> float:
+    """Heat above `erasure_bound(p)` of a slow protocol that is reversible for another bias.
+
+        kT D(p || q) = kT [p ln(p/q) + (1-p) ln((1-p)/(1-q))]
+
+    For q = 1/2 it is kT [ln 2 - H(p)]: a symmetric protocol pays kT ln 2 whatever the bit holds.
+
+    Source: Kolchinsky and Wolpert 2017.
+    """
+    p, q = _check.probability("p", p), _check.probability("designed_for", designed_for)
+    return _check.nonnegative("kT", kT) * float(rel_entr(p, q) + rel_entr(1 - p, 1 - q))
+
+
+def analog_reset_bound(range: float, resolution: float, kT: float = 1.0) -> float:
+    """Least mean heat kT ln(range / resolution) of resetting a uniform reading to one cell of its resolution.
+
+    range, resolution: positive, in the same unit, resolution not above range.
+    """
+    range, resolution = _check.positive("range", range), _check.positive("resolution", resolution)
+    if resolution > range:
+        raise ValueError(f"resolution must not exceed range = {range}, got {resolution}")
+    return _check.nonnegative("kT", kT) * math.log(range / resolution)
+
+
+def gaussian_reset_bound(sigma_before: float, sigma_after: float, kT: float = 1.0) -> float:
+    """Least mean heat kT ln(sigma_before / sigma_after) of narrowing a Gaussian; negative if it widens."""
+    ratio = _check.positive("sigma_before", sigma_before) / _check.positive("sigma_after", sigma_after)
+    return _check.nonnegative("kT", kT) * math.log(ratio)
+
+
+def _quantile_pieces(name: str, distribution) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Quantile function as linear pieces: where they end on [0, 1], their first values and their last values."""
+    if not isinstance(distribution, tuple):
+        values = np.sort(_check.array(name, distribution, ndim=1))
+        return np.arange(1, len(values) + 1) / len(values), values, values
+    if len(distribution) != 2:
+        raise ValueError(f"{name} must be a sample or a pair (grid, density), got a tuple of {len(distribution)}")
+    grid, density = (_check.array(name, part, ndim=1) for part in distribution)
+    if grid.shape != density.shape or len(grid) < 2 or (np.diff(grid) <= 0).any():
+        raise ValueError(f"{name} must be a pair (grid, density) of one length, the grid increasing, "
+                         f"got shapes {grid.shape} and {density.shape}")
+    if (density < 0).any() or not density.any():
+        raise ValueError(f"{name} must have a density that is not negative and not all zero, got a least value of {density.min()}")
+    middles = 0.5 * (grid[1:] + grid[:-1])
+    edges = np.concatenate([[2 * grid[0] - middles[0]], middles, [2 * grid[-1] - middles[-1]]])
+    mass = density * np.diff(edges)
+    held = mass > 0
+    ends = np.cumsum(mass[held])
+    return ends / ends[-1], edges[:-1][held], edges[1:][held]
+
+
+def wasserstein2_squared(a, b) -> float:
+    """Squared Wasserstein-2 distance of two distributions on a line: integral_0^1 [Qa(u) - Qb(u)]^2 du.
+
+    Exact for what is passed in: the quantile functions Q are piecewise linear and so is their difference.
+
+    a, b: each a sample (n,) of equal weights, of any size, or a tuple (grid, density) of two (N,) arrays, read as a
+    density constant on the cell around each grid point (and normalised).
+
+    Source: Villani 2003, section 2.2 (the monotone map is optimal in one dimension).
+    """
+    pieces = [_quantile_pieces("a", a), _quantile_pieces("b", b)]
+    ends = np.union1d(pieces[0][0], pieces[1][0])
+    starts = np.concatenate([[0.0], ends[:-1]])
+    first, last = [], []
+    for piece_ends, low, high in pieces:
+        k = np.searchsorted(piece_ends, 0.5 * (starts + ends))
+        piece_starts = np.concatenate([[0.0], piece_ends[:-1]])
+        slope = (high - low)[k] / (piece_ends - piece_starts)[k]
+        first.append(low[k] + slope * (starts - piece_starts[k]))
+        last.append(low[k] + slope * (ends - piece_starts[k]))
+    d0, d1 = first[0] - first[1], last[0] - last[1]
+    return float(np.sum((ends - starts) * (d0 * d0 + d0 * d1 + d1 * d1) / 3))
+
+
+def finite_time_bound(
+    duration: float,
+    distance_squared: float,
+    *,
+    entropy_drop: float = math.log(2),
+    kT: float = 1.0,
+    mobility: float = 1.0,
+) -> float:
+    """Least mean work of taking one density to another in a finite time, starting and ending with the same mean energy.
+
+        W >= kT entropy_drop + distance_squared / (mobility duration)
+
+    Overdamped, with any potential allowed on the way; for an erasure both ends sit in the wells of one double well.
+
+    duration: positive. distance_squared: squared Wasserstein-2 distance of the two densities. entropy_drop: entropy
+    before minus after, in nats; ln 2 for one bit. kT: not negative. mobility: positive.
+
+    Sources: Aurell et al. 2012 (aurell2012); Proesmans, Ehrich and Bechhoefer 2020 (proesmans2020prl).
+    """
+    reversible = _check.nonnegative("kT", kT) * _check.finite("entropy_drop", entropy_drop)
+    distance_squared = _check.nonnegative("distance_squared", distance_squared)
+    return reversible + distance_squared / (_check.positive("mobility", mobility) * _check.positive("duration", duration))
+
+
+def erasure_distance_squared(barrier: float = 13.0, kT: float = 1.0) -> float:
+    """Squared Wasserstein-2 distance from the equilibrium of a `DoubleWell` to the same folded into its right half.
+
+    In units of the well position squared; rises slowly to 2 as barrier / kT grows. Feed it to `finite_time_bound`.
+    """
+    well = DoubleWell(barrier, tilt=0.0)
+    grid = well.grid(kT, points=4000)  # even: no cell straddles the barrier
+    density = equilibrium_density(well, (1.0, 0.0), grid, kT)
+    return wasserstein2_squared((grid, density), (grid, np.where(grid > 0, density, 0.0)))
+
+
+@dataclass(frozen=True)
+class SzilardCycle:
+    """Mean energies of one cycle of a `szilard` engine, in the unit of kT, and informations in nats.
+
+    information: I(side; outcome). memory_entropy: H(outcome). work: kT I, the most that can be extracted.
+    erasure_cost: kT H(outcome), the least for clearing the memory afterwards. net: work - erasure_cost, never positive.
+    left_given_left, left_given_right: probability that the particle is left of the partition when the outcome is left,
+    or right: the fraction of the volume to which the left side is to be expanded.
+    """
+
+    information: float
+    memory_entropy: float
+    work: float
+    erasure_cost: float
+    net: float
+    left_given_left: float
+    left_given_right: float
+
+
+def szilard(partition: float = 0.5, error: float = 0.0, kT: float = 1.0) -> SzilardCycle:
+    """A one-particle engine: insert a partition, measure the side, expand, clear the memory.
+
+    The particle is left with the probability of the left volume, v, and the outcome is wrong with probability error:
+
+        P(outcome left) = v (1 - error) + (1 - v) error,    I = H(outcome) - H(error)
+
+    partition: v, the left fraction of the volume. error: of the measurement. Both in [0, 1].
+
+    Sources: Szilard 1929 (szilard1929); Bennett 1982 (bennett1982); Sagawa and Ueda 2010 (sagawa2010).
+    """
+    v, error = _check.probability("partition", partition), _check.probability("error", error)
+    kT = _check.nonnegative("kT", kT)
+    says_left = v * (1 - error) + (1 - v) * error
+    memory_entropy = binary_entropy(says_left)
+    information = max(0.0, memory_entropy - binary_entropy(error))
+    return SzilardCycle(
+        information=information,
+        memory_entropy=memory_entropy,
+        work=kT * information,
+        erasure_cost=kT * memory_entropy,
+        net=kT * (information - memory_entropy),
+        left_given_left=v * (1 - error) / says_left if says_left > 0 else v,
+        left_given_right=v * error / (1 - says_left) if says_left < 1 else v,
+    )
+
+
+def gate_erasure(outputs: Sequence[Hashable], input_probabilities=None) -> float:
+    """Information that a logic gate loses, H(inputs) - H(outputs) in nats: its Landauer cost in kT.
+
+    outputs: one hashable output for each input of the truth table, [1, 1, 1, 0] for NAND or a list of tuples for a gate
+    of several outputs. input_probabilities: one for each input, summing to 1; uniform by default.
+
+    Source: Landauer 1961 (landauer1961).
+    """
+    if len(outputs) == 0:
+        raise ValueError("outputs must list at least one output, got none")
+    if input_probabilities is None:
+        input_probabilities = np.full(len(outputs), 1 / len(outputs))
+    before = _distribution("input_probabilities", input_probabilities)
+    if before.shape != (len(outputs),):
+        raise ValueError(f"input_probabilities must match the {len(outputs)} outputs, got shape {before.shape}")
+    after: dict[Hashable, float] = defaultdict(float)
+    for output, probability in zip(outputs, before):
+        after[output] += float(probability)
+    return entropy(before) - entropy(list(after.values()))

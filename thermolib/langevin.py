@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.linalg import solve_banded
+from scipy.optimize import brentq
+from scipy.special import expit, exprel, logsumexp
 from tqdm import tqdm
 
 from thermolib import _check
@@ -331,3 +334,274 @@ def sample_equilibrium(system: System, control: Control, n: int, *, kT: float = 
     grid, density, _ = _boltzmann(system, control, grid, kT)
     cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(grid))])
     return np.interp(rng.random(n), cumulative / cumulative[-1], grid)
+
+
+@dataclass(frozen=True, eq=False)
+class HarmonicTrap:
+    """Test system with closed forms: U = sum_i k_i (x_i - c_i)^2 / 2, the control c being the centre.
+
+    stiffness: k, positive; a number for a scalar coordinate, an array (d,) for d independent ones.
+    """
+
+    stiffness: float | np.ndarray
+
+    def __post_init__(self):
+        stiffness = _check.array("stiffness", self.stiffness)
+        if stiffness.ndim > 1 or (stiffness <= 0).any():
+            raise ValueError(f"stiffness must be positive, a number or a one-dimensional array, got {self.stiffness}")
+        object.__setattr__(self, "stiffness", stiffness)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.stiffness.shape
+
+    def energy(self, x: np.ndarray, control) -> np.ndarray:
+        terms = 0.5 * self.stiffness * (x - control) ** 2
+        return terms.sum(axis=-1) if self.shape else terms
+
+    def force(self, x: np.ndarray, control) -> np.ndarray:
+        return -self.stiffness * (x - control)
+
+    def sample_equilibrium(self, control, n: int, *, kT: float = 1.0, rng) -> np.ndarray:
+        """n exact draws, (n,) + shape: Gaussians about the centre with variance kT / k."""
+        n, rng = _check.count("n", n), _check.generator(rng)
+        spread = np.sqrt(_check.nonnegative("kT", kT) / self.stiffness)
+        return control + spread * rng.standard_normal((n,) + self.shape)
+
+    def mean_dragging_work(self, speed, duration: float, *, mobility: float = 1.0) -> float:
+        """Mean work of moving the centre at a constant speed, from equilibrium; the speed a number or (d,).
+
+            <W> = sum_i (v_i^2 / mu) [t - tau_i (1 - exp(-t / tau_i))],    tau_i = 1 / (mu k_i)
+
+        The work is Gaussian, and the free energy does not change.
+        """
+        t, mobility = _check.nonnegative("duration", duration), _check.positive("mobility", mobility)
+        tau = 1 / (mobility * self.stiffness)
+        return float(np.sum(_check.array("speed", speed) ** 2 / mobility * (t + tau * np.expm1(-t / tau))))
+
+    def dragging_work_variance(self, speed, duration: float, *, kT: float = 1.0, mobility: float = 1.0) -> float:
+        """Variance 2 kT <W> of that work: what the Jarzynski equality asks of a Gaussian whose dF is 0."""
+        return 2 * _check.nonnegative("kT", kT) * self.mean_dragging_work(speed, duration, mobility=mobility)
+
+
+@dataclass(frozen=True)
+class StiffnessTrap:
+    """Test system with closed forms: U = k (x - c)^2 / 2, one scalar coordinate, control (c, k)."""
+
+    shape = ()
+
+    def energy(self, x: np.ndarray, control: tuple[float, float]) -> np.ndarray:
+        centre, stiffness = control
+        return 0.5 * stiffness * (x - centre) ** 2
+
+    def force(self, x: np.ndarray, control: tuple[float, float]) -> np.ndarray:
+        centre, stiffness = control
+        return -stiffness * (x - centre)
+
+    def sample_equilibrium(self, control: tuple[float, float], n: int, *, kT: float = 1.0, rng) -> np.ndarray:
+        """n exact draws, (n,): Gaussian about the centre with variance kT / k."""
+        centre, stiffness = control
+        return HarmonicTrap(stiffness).sample_equilibrium(centre, n, kT=kT, rng=rng)
+
+    def free_energy_change(self, k0: float, k1: float, *, kT: float = 1.0) -> float:
+        """dF = (kT / 2) ln(k1 / k0) when the stiffness goes from k0 to k1."""
+        return 0.5 * _check.nonnegative("kT", kT) * math.log(_check.positive("k1", k1) / _check.positive("k0", k0))
+
+
+@dataclass(frozen=True, eq=False)
+class FokkerPlanck:
+    """What `fokker_planck` returns.
+
+    times: (steps + 1,). work, heat: mean work done and mean heat given off by these times, (steps + 1,). grid: (N,).
+    density: at the end, (N,). recorded_times: (m,); recorded_density: (m, N).
+    """
+
+    times: np.ndarray
+    work: np.ndarray
+    heat: np.ndarray
+    grid: np.ndarray
+    density: np.ndarray
+    recorded_times: np.ndarray
+    recorded_density: np.ndarray
+
+
+def fokker_planck(
+    system: System,
+    protocol: ControlProtocol,
+    grid: np.ndarray,
+    *,
+    duration: float,
+    steps: int,
+    kT: float = 1.0,
+    mobility: float = 1.0,
+    initial: np.ndarray | None = None,
+    record=None,
+) -> FokkerPlanck:
+    """The density of a driven scalar system, and its mean work and heat, without sampling.
+
+        dp/dt = d/dx [mobility (p dU/dx + kT dp/dx)],    d<W> = integral p dU at fixed p
+
+    Space: jumps between neighbouring points with rates (D / h^2) B(+-dU / kT), B(z) = z / (e^z - 1), which conserve
+    probability and leave the Boltzmann density of every control exactly at rest (Scharfetter and Gummel 1969; Chang
+    and Cooper 1970); the ends of the grid reflect. Time: Crank-Nicolson about the control in the middle of the step.
+    Both are of second order. Costs one tridiagonal solve of N points a step.
+
+    grid: (N,), evenly spaced, covering the density and resolving kT / |force|. duration, kT, mobility: positive.
+    steps: of time; where the protocol has corners let steps fall on them. initial: density on the grid, not negative
+    (it is normalised), by default the equilibrium of protocol(0). record: times at which to keep the density.
+
+    Raises ValueError for bad input.
+    """
+    duration = _check.positive("duration", duration)
+    steps = _check.count("steps", steps)
+    mobility = _check.positive("mobility", mobility)
+    grid, density, _ = _boltzmann(system, protocol(0.0), grid, kT)
+    spacing = (grid[-1] - grid[0]) / (len(grid) - 1)
+    if not np.allclose(np.diff(grid), spacing, rtol=1e-6):
+        raise ValueError(f"grid must be evenly spaced, got spacings {np.diff(grid).min():.6g} to {np.diff(grid).max():.6g}")
+    if initial is not None:
+        density = _check.array("initial", initial, ndim=1)
+        if density.shape != grid.shape or (density < 0).any() or not density.any():
+            raise ValueError(f"initial must be a density on the {len(grid)} points of the grid, not negative, "
+                             f"got shape {density.shape} and a least value {density.min()}")
+    rows = _record_steps(record, duration, steps)
+    recorded = np.empty((len(rows), len(grid)))
+
+    p = density / density.sum()
+    half_rate = 0.5 * (duration / steps) * mobility * kT / spacing**2
+    work, heat = np.zeros(steps + 1), np.zeros(steps + 1)
+    recorded[rows == 0] = p
+    energy = system.energy(grid, protocol(0.0))
+    bands = np.zeros((3, len(grid)))
+    for n in range(steps):
+        middle = system.energy(grid, protocol(duration * ((n + 0.5) / steps)))
+        rise = np.diff(middle) / kT
+        right = half_rate / exprel(rise)
+        left = right + half_rate * rise  # B(-z) = B(z) + z
+        flux = right * p[:-1] - left * p[1:]
+        known = p.copy()
+        known[:-1] -= flux
+        known[1:] += flux
+        bands[0, 1:] = -left
+        bands[1] = 1.0
+        bands[1, :-1] += right
+        bands[1, 1:] += left
+        bands[2, :-1] = -right
+        new = solve_banded((1, 1), bands, known, overwrite_b=True, check_finite=False)
+        new_energy = system.energy(grid, protocol(duration * ((n + 1) / steps)))
+        work[n + 1] = work[n] + 0.5 * np.dot(new + p, new_energy - energy)
+        heat[n + 1] = heat[n] - 0.5 * np.dot(new - p, new_energy + energy)
+        p, energy = new, new_energy
+        recorded[rows == n + 1] = p
+    times = np.linspace(0.0, duration, steps + 1)
+    return FokkerPlanck(times, work, heat, grid, p / spacing, times[rows], recorded / spacing)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number measured on random trajectories, with its standard error; prints as '0.71 ± 0.03'."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        if not (math.isfinite(self.error) and self.error > 0):
+            return f"{self.value:.6g} ± {self.error:.2g}"
+        leading = f"{self.error:.1e}"
+        # One digit of the error, two when it starts with a 1 and rounding would change it by up to a third.
+        decimals = -int(leading.split("e")[1]) + (leading[0] == "1")
+        if decimals < 0:
+            return f"{round(self.value, decimals):.0f} ± {round(self.error, decimals):.0f}"
+        return f"{self.value:.{decimals}f} ± {self.error:.{decimals}f}"
+
+
+class DominatedAverageWarning(RuntimeWarning):
+    """An exponential average rests on so few trajectories that neither it nor its error can be trusted."""
+
+
+def _work_values(name: str, work) -> np.ndarray:
+    work = _check.array(name, work, ndim=1)
+    if len(work) < 2:
+        raise ValueError(f"{name} must hold at least 2 trajectories, got {len(work)}")
+    return work
+
+
+def mean_work(work: np.ndarray) -> Estimate:
+    """Mean of the work of n independent trajectories, (n,), with its standard error."""
+    work = _work_values("work", work)
+    return Estimate(float(work.mean()), float(work.std(ddof=1) / math.sqrt(len(work))))
+
+
+def jarzynski_free_energy(work: np.ndarray, kT: float = 1.0) -> Estimate:
+    """Free energy difference from the work of trajectories that started in equilibrium.
+
+        dF = -kT ln <exp(-W / kT)>,    error = kT sd(w) / (<w> sqrt(n)),    w = exp(-W / kT)
+
+    The mean is carried by the trajectories of least work. If there are few of them (an effective number
+    (sum w)^2 / sum w^2 below 100 and below a tenth of all), both the value, which is then biased upwards, and the error
+    are unreliable, and a DominatedAverageWarning says so.
+
+    work: (n,), at least two. kT: positive.
+
+    Source: Jarzynski 1997 (jarzynski1997).
+    """
+    work, kT = _work_values("work", work), _check.positive("kT", kT)
+    n = len(work)
+    log_sum = logsumexp(-work / kT)
+    effective = 1 / np.sum(np.exp(-work / kT - log_sum) ** 2)
+    if effective < min(100, n / 10):
+        warnings.warn(f"the average of exp(-W/kT) over {n} trajectories rests on about {effective:.1f} of them",
+                      DominatedAverageWarning, stacklevel=2)
+    error = kT * math.sqrt(max(0.0, (n / effective - 1) / (n - 1)))
+    return Estimate(float(-kT * (log_sum - math.log(n))), error)
+
+
+def crooks_free_energy(forward_work: np.ndarray, reverse_work: np.ndarray, kT: float = 1.0) -> Estimate:
+    """Free energy difference from trajectories driven forwards and backwards: the best use of the Crooks relation.
+
+        P_F(W) / P_R(-W) = exp((W - dF) / kT)
+
+    Bennett's acceptance ratio: the dF at which the two directions agree,
+    sum_F f((W - dF)/kT + M) = sum_R f((W + dF)/kT - M) with f(x) = 1 / (1 + e^x) and M = ln(n_F / n_R).
+
+    forward_work: (n_F,), started in equilibrium at the first control. reverse_work: (n_R,), started in equilibrium at
+    the last control and driven by the `reversed_protocol`. kT: positive.
+
+    Sources: Crooks 1999 (crooks1999); Bennett 1976; Shirts et al. 2003 (optimality).
+    """
+    forward, reverse = _work_values("forward_work", forward_work), _work_values("reverse_work", reverse_work)
+    kT = _check.positive("kT", kT)
+    shift = math.log(len(forward) / len(reverse))
+
+    def accepted(dF):
+        return expit(-(forward / kT - dF + shift)), expit(-(reverse / kT + dF - shift))
+
+    def imbalance(dF):
+        from_forward, from_reverse = accepted(dF)
+        return from_forward.sum() - from_reverse.sum()
+
+    margin = 40 + abs(shift)
+    dF = brentq(imbalance, min(forward.min(), -reverse.max()) / kT - margin, max(forward.max(), -reverse.min()) / kT + margin)
+    variance = sum(f.var(ddof=1) / (f.mean() ** 2 * len(f)) for f in accepted(dF))
+    return Estimate(kT * dF, kT * math.sqrt(variance))
+
+
+@dataclass(frozen=True, eq=False)
+class WorkHistogram:
+    """Density of work per bin with its counting error: edges (m + 1,), density (m,), error (m,)."""
+
+    edges: np.ndarray
+    density: np.ndarray
+    error: np.ndarray
+
+
+def work_histogram(work: np.ndarray, bins: int | np.ndarray = 50) -> WorkHistogram:
+    """Histogram of the work of n trajectories as a density, with the binomial error of each bin.
+
+    work: (n,). bins: how many, over the range of the data, or their edges; work outside the edges counts as missing,
+    so that the density integrates to the fraction inside.
+    """
+    work = _work_values("work", work)
+    counts, edges = np.histogram(work, bins)
+    fraction, width = counts / len(work), np.diff(edges)
+    return WorkHistogram(edges, fraction / width, np.sqrt(fraction * (1 - fraction) / len(work)) / width)
