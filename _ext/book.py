@@ -1,0 +1,96 @@
+"""What the book's build does beyond the book tool: no network, no missing alt text, frozen widgets."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import html
+import importlib.metadata
+import os
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+from thermolib import _svg, figures
+
+logger = logging.getLogger(__name__)
+
+#: What a page needs of the MathJax package: one script and its fonts.
+MATHJAX = re.compile(r"/mathjax/(tex-chtml\.js|output/chtml/fonts/woff-v2/[^/]+\.woff)$")
+WIDGET = re.compile(r"<wtc-(?:explore|calculator) .*?</wtc-(?:explore|calculator)>", re.DOTALL)
+
+
+def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """Put MathJax beside the pages, so that they need no network."""
+    if error or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / "mathjax"
+    copied = 0
+    for file in importlib.metadata.files("sphinx-mathjax-offline"):
+        if found := MATHJAX.search(file.as_posix()):
+            destination = target / found.group(1)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.locate(), destination)
+            copied += 1
+    if copied < 20:
+        raise RuntimeError(f"MathJax must come with its script and fonts, found {copied} files")
+
+
+def drop_fontawesome_script(app: Sphinx, error: Exception | None) -> None:
+    """The theme draws its icons from a font; the script that draws them again weighs 1.5 MB."""
+    if not error and app.builder.format == "html":
+        (Path(app.outdir) / "_static" / "scripts" / "fontawesome.js").write_text("")
+
+
+def report_widgets(app: Sphinx, error: Exception | None) -> None:
+    """Print what each frozen widget adds to its page."""
+    if error or app.builder.format != "html":
+        return
+    for page in sorted(Path(app.outdir).rglob("*.html")):
+        for number, widget in enumerate(WIDGET.findall(page.read_text(encoding="utf-8")), 1):
+            states = re.search(r'data-states="(\d+)"', widget)
+            size = len(gzip.compress(widget.encode(), mtime=0)) / 1000
+            logger.info(
+                "widget %d of %s: %s, %.1f kB gzipped",
+                number,
+                page.relative_to(app.outdir).as_posix(),
+                f"{states.group(1)} states" if states else "calculator",
+                size,
+            )
+
+
+class InlineFigures(SphinxPostTransform):
+    """Static figures become inline SVG: sharp, themed, and with an alt text or not at all."""
+
+    default_priority = 200
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for image in list(self.document.findall(nodes.image)):
+            alt = image.get("alt", "").strip()
+            path = Path(self.app.srcdir) / image["uri"]
+            if not alt or alt == image["uri"] or Path(alt).stem == path.stem:
+                logger.warning("image without alt text: %s", image["uri"], location=image)
+                continue
+            if path.suffix != ".svg":
+                continue
+            text = path.read_text(encoding="utf-8")
+            prefix = "f" + hashlib.sha1(text.encode()).hexdigest()[:6] + "-"
+            svg = _svg.theme_text(text, prefix)
+            label = html.escape(alt)
+            figure = f'<div class="wtc-figure" role="img" aria-label="{label}">{svg}</div>'
+            image.replace_self(nodes.raw("", figure, format="html"))
+
+
+def setup(app: Sphinx) -> dict:
+    os.environ[figures.FROZEN_VARIABLE] = "1"
+    app.add_post_transform(InlineFigures)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", drop_fontawesome_script)
+    app.connect("build-finished", report_widgets)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,97 @@
+// Frozen widgets: form controls pick a state, and only what differs is redrawn.
+// Works without a network and from file://; every value is in the page.
+"use strict";
+
+const readoutValues = (element) => [...element.querySelectorAll(".wtc-readout dd")];
+
+class Explore extends HTMLElement {
+  connectedCallback() {
+    if (this.form) return;
+    this.form = this.querySelector("form");
+    if (!this.form) {
+      // The parser has not come to our children yet.
+      addEventListener("DOMContentLoaded", () => this.connectedCallback(), { once: true });
+      return;
+    }
+    this.fields = [...this.form.querySelectorAll("input, select")];
+    this.prepare();
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.form.addEventListener("input", () => this.update());
+    this.form.addEventListener("reset", () => setTimeout(() => this.update()));
+    this.update();
+  }
+}
+
+class FrozenFigure extends Explore {
+  prepare() {
+    const data = JSON.parse(this.querySelector("script").textContent);
+    this.readouts = data.readouts;
+    this.slots = data.slots.map((slot) => ({ ...slot, now: -1 }));
+    for (const element of this.querySelectorAll("[data-slot]")) {
+      for (const k of element.dataset.slot.split(" ")) this.slots[k].element = element;
+    }
+    // A control counts as many states as it has values.
+    this.sizes = this.fields.map((f) => (f.type === "range" ? +f.max + 1 : f.type === "checkbox" ? 2 : f.length));
+  }
+
+  position(field) {
+    return field.type === "checkbox" ? +(field.checked !== (field.dataset.first === "1")) : +field.value;
+  }
+
+  update() {
+    let state = 0;
+    this.fields.forEach((field, k) => {
+      const position = this.position(field);
+      state = state * this.sizes[k] + position;
+      if (field.type === "range") {
+        const text = JSON.parse(field.dataset.texts)[position];
+        field.setAttribute("aria-valuetext", text);
+        field.nextElementSibling.textContent = text;
+      }
+    });
+    for (const slot of this.slots) {
+      const value = slot.i[state];
+      if (value === slot.now) continue;
+      slot.now = value;
+      if (slot.a) slot.element.setAttribute(slot.a, slot.v[value]);
+      else slot.element.innerHTML = slot.v[value];
+    }
+    readoutValues(this).forEach((cell, k) => (cell.textContent = this.readouts[state][k]));
+    this.dataset.state = state;
+  }
+}
+
+customElements.define("wtc-explore", FrozenFigure);
+
+// The same reading of a number as thermolib.explore.format_value.
+function formatValue(value) {
+  const size = Math.abs(value);
+  if (value === 0 || (size >= 1e-3 && size < 1e5)) {
+    const decimals = value === 0 ? 2 : Math.max(0, 2 - Math.floor(Math.log10(size)));
+    return value.toFixed(Math.min(decimals, 4));
+  }
+  const [mantissa, exponent] = value.toExponential(2).split("e");
+  return `${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+}
+
+class Calculator extends Explore {
+  prepare() {
+    this.formula = new Function(`return ${this.dataset.formula}`)();
+  }
+
+  update() {
+    const values = {};
+    for (const field of this.fields) {
+      const value = "log" in field.dataset ? 10 ** field.value : +field.value;
+      values[field.name] = value;
+      const text = `${formatValue(value)} ${field.dataset.unit}`.trim();
+      field.setAttribute("aria-valuetext", text);
+      field.nextElementSibling.textContent = text;
+    }
+    const results = this.formula(values);
+    readoutValues(this).forEach((cell, k) => (cell.textContent = formatValue(results[k])));
+    this.results = results;
+  }
+}
+
+customElements.define("wtc-calculator", Calculator);
