@@ -183,7 +183,7 @@ def mismatch_cost(p: float, designed_for: float = 0.5, kT: float = 1.0) -> float
 
     For q = 1/2 it is kT [ln 2 - H(p)]: a symmetric protocol pays kT ln 2 whatever the bit holds.
 
-    Source: Kolchinsky and Wolpert 2017.
+    Source: Kolchinsky and Wolpert 2017 (kolchinsky2017).
     """
     p, q = _check.probability("p", p), _check.probability("designed_for", designed_for)
     return _check.nonnegative("kT", kT) * float(rel_entr(p, q) + rel_entr(1 - p, 1 - q))
@@ -314,7 +314,7 @@ def szilard(partition: float = 0.5, error: float = 0.0, kT: float = 1.0) -> Szil
 
     partition: v, the left fraction of the volume. error: of the measurement. Both in [0, 1].
 
-    Sources: Szilard 1929 (szilard1929); Bennett 1982 (bennett1982); Sagawa and Ueda 2010 (sagawa2010).
+    Sources: Szilard 1929; Bennett 1982 (bennett1982); Sagawa and Ueda 2010.
     """
     v, error = _check.probability("partition", partition), _check.probability("error", error)
     kT = _check.nonnegative("kT", kT)

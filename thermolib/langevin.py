@@ -543,7 +543,7 @@ def jarzynski_free_energy(work: np.ndarray, kT: float = 1.0) -> Estimate:
 
     work: (n,), at least two. kT: positive.
 
-    Source: Jarzynski 1997 (jarzynski1997).
+    Source: Jarzynski 1997.
     """
     work, kT = _work_values("work", work), _check.positive("kT", kT)
     n = len(work)
@@ -567,7 +567,7 @@ def crooks_free_energy(forward_work: np.ndarray, reverse_work: np.ndarray, kT: f
     forward_work: (n_F,), started in equilibrium at the first control. reverse_work: (n_R,), started in equilibrium at
     the last control and driven by the `reversed_protocol`. kT: positive.
 
-    Sources: Crooks 1999 (crooks1999); Bennett 1976; Shirts et al. 2003 (optimality).
+    Sources: Crooks 1999; Bennett 1976; Shirts et al. 2003 (optimality).
     """
     forward, reverse = _work_values("forward_work", forward_work), _work_values("reverse_work", reverse_work)
     kT = _check.positive("kT", kT)
