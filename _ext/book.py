@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 #: What a page needs of the MathJax package: one script and its fonts.
 MATHJAX = re.compile(r"/mathjax/(tex-chtml\.js|output/chtml/fonts/woff-v2/[^/]+\.woff)$")
 WIDGET = re.compile(r"<wtc-(?:explore|calculator) .*?</wtc-(?:explore|calculator)>", re.DOTALL)
+CAPTION = re.compile(r"(Figure|Table) \d+\.\d+\.$")
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
@@ -64,6 +65,19 @@ def report_widgets(app: Sphinx, error: Exception | None) -> None:
             )
 
 
+class Captions(SphinxPostTransform):
+    """The paragraph that starts with a bold figure number is that figure's caption."""
+
+    default_priority = 210
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for paragraph in self.document.findall(nodes.paragraph):
+            first = paragraph.children[0] if paragraph.children else None
+            if isinstance(first, nodes.strong) and CAPTION.match(first.astext()):
+                paragraph["classes"].append("wtc-caption")
+
+
 class InlineFigures(SphinxPostTransform):
     """Static figures become inline SVG: sharp, themed, and with an alt text or not at all."""
 
@@ -90,6 +104,7 @@ class InlineFigures(SphinxPostTransform):
 def setup(app: Sphinx) -> dict:
     os.environ[figures.FROZEN_VARIABLE] = "1"
     app.add_post_transform(InlineFigures)
+    app.add_post_transform(Captions)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", drop_fontawesome_script)
     app.connect("build-finished", report_widgets)

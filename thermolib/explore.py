@@ -16,7 +16,8 @@ import json
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import ipywidgets
 from matplotlib.figure import Figure
@@ -90,7 +91,7 @@ def _named_controls(controls: Mapping[str, Control | Sequence]) -> dict[str, Con
         elif not isinstance(given, Control):
             given = control(given)
         label = given.label or name.replace("_", " ")
-        made[name] = Control(given.values, given.texts, given.default, label, given.kind)
+        made[name] = replace(given, label=label)
     return made
 
 
@@ -329,8 +330,8 @@ class Range:
     unit: str = ""
     log: bool = False
 
-    #: Positions of the slider between the two ends.
-    STEPS = 200
+    #: Steps of the slider between the two ends.
+    STEPS: ClassVar[int] = 200
 
     def __post_init__(self):
         if not self.low < self.high:
@@ -342,9 +343,11 @@ class Range:
                 f"the default must lie in [{self.low}, {self.high}], got {self.default}"
             )
 
-    def scaled(self, value: float) -> float:
-        """Where the slider stands, in units of its travel."""
-        return math.log10(value) if self.log else value
+    def position(self, value: float) -> int:
+        """The step of the slider nearest to a value."""
+        scale = math.log if self.log else float
+        low, high = scale(self.low), scale(self.high)
+        return round(self.STEPS * (scale(value) - low) / (high - low))
 
 
 class Calculator:
@@ -385,14 +388,14 @@ class Calculator:
         values = self.function(**{name: c.default for name, c in self.controls.items()})
         rows = []
         for name, c in self.controls.items():
-            low, high, now = (c.scaled(v) for v in (c.low, c.high, c.default))
             text = html.escape(f"{format_value(c.default)} {c.unit}".rstrip())
             rows.append(
                 f'<div class="wtc-row"><label for="{prefix}-{name}">{html.escape(c.label)}</label>'
-                f'<input id="{prefix}-{name}" name="{name}" type="range" min="{low:.12g}" '
-                f'max="{high:.12g}" step="{(high - low) / c.STEPS:.12g}" value="{now:.12g}" '
-                f'data-unit="{html.escape(c.unit)}"{" data-log" if c.log else ""} '
-                f'aria-valuetext="{text}"><output for="{prefix}-{name}">{text}</output></div>'
+                f'<input id="{prefix}-{name}" name="{name}" type="range" min="0" max="{c.STEPS}" '
+                f'step="1" value="{c.position(c.default)}" aria-valuetext="{text}" '
+                f"data-range='{json.dumps([c.low, c.high, c.default, c.log])}' "
+                f'data-unit="{html.escape(c.unit)}">'
+                f'<output for="{prefix}-{name}">{text}</output></div>'
             )
         return "\n".join(
             [

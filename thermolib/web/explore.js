@@ -79,10 +79,18 @@ class Calculator extends Explore {
     this.formula = new Function(`return ${this.dataset.formula}`)();
   }
 
+  // The slider counts steps; where it started it means the default to the last digit.
+  value(field) {
+    const [low, high, start, log] = JSON.parse(field.dataset.range);
+    if (field.value === field.defaultValue) return start;
+    const part = field.value / field.max;
+    return log ? low * (high / low) ** part : low + (high - low) * part;
+  }
+
   update() {
     const values = {};
     for (const field of this.fields) {
-      const value = "log" in field.dataset ? 10 ** field.value : +field.value;
+      const value = this.value(field);
       values[field.name] = value;
       const text = `${formatValue(value)} ${field.dataset.unit}`.trim();
       field.setAttribute("aria-valuetext", text);
@@ -90,6 +98,7 @@ class Calculator extends Explore {
     }
     const results = this.formula(values);
     readoutValues(this).forEach((cell, k) => (cell.textContent = formatValue(results[k])));
+    this.values = values;
     this.results = results;
   }
 }
