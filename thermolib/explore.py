@@ -103,7 +103,7 @@ def format_value(value: float | str) -> str:
         raise ValueError(f"a readout must be finite, got {value!r}")
     if value == 0 or 1e-3 <= abs(value) < 1e5:
         decimals = 2 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
-        return f"{value:.{min(decimals, 4)}f}"
+        return f"{value:.{min(decimals, 5)}f}"
     return f"{value:.2e}"
 
 

@@ -68,7 +68,7 @@ function formatValue(value) {
   const size = Math.abs(value);
   if (value === 0 || (size >= 1e-3 && size < 1e5)) {
     const decimals = value === 0 ? 2 : Math.max(0, 2 - Math.floor(Math.log10(size)));
-    return value.toFixed(Math.min(decimals, 4));
+    return value.toFixed(Math.min(decimals, 5));
   }
   const [mantissa, exponent] = value.toExponential(2).split("e");
   return `${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
