@@ -1,0 +1,57 @@
+# `make book` builds, `make test` proves, `make help` lists the rest.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SOURCES := $(shell find _config.yml _toc.yml intro.md references.bib requirements.txt pyproject.toml \
+	chapters appendices thermolib _ext _assets -type f \
+	-not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*')
+
+.PHONY: help book read test lab execute mutants benchmark clean
+
+help:
+	@echo "make book       build the book, every notebook executed"
+	@echo "make read       serve the built book at http://localhost:8000"
+	@echo "make test       library, notebooks and built pages"
+	@echo "make lab        open the notebooks in JupyterLab"
+	@echo "make execute    run the chapters and store their outputs"
+	@echo "make mutants    plant faults in thermolib and count how many the tests catch"
+	@echo "make benchmark  time the integrator"
+	@echo "make clean      remove what was built"
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+# From scratch: Sphinx can not tell that a notebook depends on thermolib.
+_build/.built: $(VENV)/.installed $(SOURCES)
+	rm -rf _build
+	$(VENV)/bin/jupyter-book build . -W -n --keep-going
+	touch $@
+
+book: _build/.built
+	@echo "First page: $(CURDIR)/_build/html/index.html"
+	@echo "To serve it: make read"
+
+read: book
+	$(PYTHON) -m http.server --directory _build/html 8000
+
+test: book
+	$(PYTHON) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 \
+		tests chapters
+
+lab: $(VENV)/.installed
+	$(VENV)/bin/jupyter lab --notebook-dir=chapters
+
+execute: $(VENV)/.installed
+	cd chapters && ../$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False *.ipynb
+
+mutants: $(VENV)/.installed
+	$(PYTHON) tests/mutants.py
+
+benchmark: $(VENV)/.installed
+	$(PYTHON) benchmarks/langevin.py
+
+clean:
+	rm -rf _build
