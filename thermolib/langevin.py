@@ -192,8 +192,11 @@ def simulate(
         dx = -mobility dU/dx dt + sqrt(2 mobility kT) dB
         W += U(x_n, c_{n+1}) - U(x_n, c_n),    Q -= U(x_{n+1}, c_{n+1}) - U(x_n, c_{n+1})
 
-    with the force taken at the new control c_{n+1}. Costs about twice the drawing of the random numbers; memory does
-    not grow with the number of steps. The result depends on rng, not on the number of threads.
+    with the force taken at the new control c_{n+1}, the protocol in the middle of the step from x_n to x_{n+1}; at the
+    start c_0 = protocol(0), and at the end the control moves on to protocol(duration). So a step is half a move of the
+    control, a move of x, half a move of the control: symmetric in time, which keeps the accuracy of the scheme for
+    states and heat as well as work. Costs about twice the drawing of the random numbers; memory does not grow with the
+    number of steps. The result depends on rng, not on the number of threads.
 
     system: a `System`. protocol: time -> control, on [0, duration]. x0: starting states, (n,) + system.shape.
     duration, dt: positive; the step is shortened so that a whole number of them fills the duration.
@@ -252,17 +255,23 @@ def simulate(
                 np.multiply(normals, amplitude, out=normals)
             return normals
 
-        def keep(step):
-            for row in range(*np.searchsorted(rows, [step, step + 1])):
-                recorded_x[row, mine], recorded_work[row, mine], recorded_heat[row, mine] = x_, work_, heat_
-
         wanted = set(rows.tolist())
         advance = SCHEMES[scheme](system, x_, mobility * dt, noise)
         first = energy = system.energy(x_, protocol(0.0))
+
+        def energy_and_work_at(step):
+            """With the control moved on from the middle of the step to its end."""
+            now = system.energy(x_, protocol(duration * (step / steps)))
+            return now, work_ + (now - energy)
+
+        def keep(step):
+            for row in range(*np.searchsorted(rows, [step, step + 1])):
+                recorded_x[row, mine], recorded_work[row, mine], recorded_heat[row, mine] = x_, energy_and_work_at(step)[1], heat_
+
         if 0 in wanted:
             keep(0)
         for step in range(1, steps + 1):
-            control = protocol(duration * (step / steps))
+            control = protocol(duration * ((step - 0.5) / steps))
             np.subtract(work_, energy, out=work_)
             energy = system.energy(x_, control)
             np.add(work_, energy, out=work_)
@@ -278,7 +287,8 @@ def simulate(
                                              f"at dt = {dt:.3g}; a smaller dt may help")
                 with bar_lock:
                     bar.update((step - 1) % _FINITE_CHECK_STEPS + 1)
-        np.subtract(energy, first, out=energy_change[mine])
+        last, work_[:] = energy_and_work_at(steps)
+        np.subtract(last, first, out=energy_change[mine])
 
     def quietly(start, rng):
         # Overflow is reported once, as the FloatingPointError above, whatever numpy is told to do about it.
@@ -376,8 +386,11 @@ class HarmonicTrap:
         The work is Gaussian, and the free energy does not change.
         """
         t, mobility = _check.nonnegative("duration", duration), _check.positive("mobility", mobility)
+        speed = _check.array("speed", speed)
+        if speed.shape not in ((), self.shape):
+            raise ValueError(f"speed must be a number or of shape {self.shape}, got shape {speed.shape}")
         tau = 1 / (mobility * self.stiffness)
-        return float(np.sum(_check.array("speed", speed) ** 2 / mobility * (t + tau * np.expm1(-t / tau))))
+        return float(np.sum(speed**2 / mobility * (t + tau * np.expm1(-t / tau))))
 
     def dragging_work_variance(self, speed, duration: float, *, kT: float = 1.0, mobility: float = 1.0) -> float:
         """Variance 2 kT <W> of that work: what the Jarzynski equality asks of a Gaussian whose dF is 0."""
@@ -510,9 +523,9 @@ class Estimate:
         leading = f"{self.error:.1e}"
         # One digit of the error, two when it starts with a 1 and rounding would change it by up to a third.
         decimals = -int(leading.split("e")[1]) + (leading[0] == "1")
-        if decimals < 0:
-            return f"{round(self.value, decimals):.0f} ± {round(self.error, decimals):.0f}"
-        return f"{self.value:.{decimals}f} ± {self.error:.{decimals}f}"
+        shown = max(decimals, 0)
+        value = round(self.value, decimals) + 0.0  # no negative zero
+        return f"{value:.{shown}f} ± {round(self.error, decimals):.{shown}f}"
 
 
 class DominatedAverageWarning(RuntimeWarning):
@@ -547,13 +560,13 @@ def jarzynski_free_energy(work: np.ndarray, kT: float = 1.0) -> Estimate:
     """
     work, kT = _work_values("work", work), _check.positive("kT", kT)
     n = len(work)
-    log_sum = logsumexp(-work / kT)
-    effective = 1 / np.sum(np.exp(-work / kT - log_sum) ** 2)
+    log_mean = logsumexp(-work / kT) - math.log(n)
+    weights = np.exp(-work / kT - log_mean)  # of mean 1
+    effective = n * n / np.sum(weights**2)
     if effective < min(100, n / 10):
         warnings.warn(f"the average of exp(-W/kT) over {n} trajectories rests on about {effective:.1f} of them",
                       DominatedAverageWarning, stacklevel=2)
-    error = kT * math.sqrt(max(0.0, (n / effective - 1) / (n - 1)))
-    return Estimate(float(-kT * (log_sum - math.log(n))), error)
+    return Estimate(float(-kT * log_mean), float(kT * weights.std(ddof=1) / math.sqrt(n)))
 
 
 def crooks_free_energy(forward_work: np.ndarray, reverse_work: np.ndarray, kT: float = 1.0) -> Estimate:
