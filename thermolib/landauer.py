@@ -197,11 +197,12 @@ def erasure_bound(p: float = 0.5, error: float = 0.0, kT: float = 1.0) -> float:
 
         Q >= kT [H(p) - H(error)]
 
-    In kT units of the caller. Only a protocol designed for this p reaches it: see `mismatch_cost`. Negative if the bit
+    Only a protocol designed for this p reaches it: see `mismatch_cost`. Negative if the bit
     ends up less certain than before: then heat can be drawn from the bath.
 
     Source: Landauer 1961 (landauer1961).
     """
+    error = _check.probability("error", error)
     return _check.nonnegative("kT", kT) * (binary_entropy(p) - binary_entropy(error))
 
 
