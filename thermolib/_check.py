@@ -38,14 +38,17 @@ def count(name: str, value: int, least: int = 1) -> int:
 
 
 def choice(name: str, value: str, valid: Collection[str]) -> str:
-    if value not in valid:
+    if value not in list(valid):
         raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}")
     return value
 
 
 def array(name: str, values, ndim: int | None = None) -> np.ndarray:
     """A non-empty float array without NaN or infinity, of the stated number of dimensions."""
-    values = np.asarray(values, dtype=float)
+    try:
+        values = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of numbers, got {values!r}") from None
     if ndim is not None and values.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), got shape {values.shape}")
     if values.size == 0:
@@ -58,6 +61,15 @@ def array(name: str, values, ndim: int | None = None) -> np.ndarray:
 
 def generator(rng) -> np.random.Generator:
     """The numpy Generator that `rng` is or seeds; results must be repeatable, so None is refused."""
-    if rng is None:
-        raise ValueError("rng must be a numpy Generator, a SeedSequence or an integer seed, got None")
-    return np.random.default_rng(rng)
+    try:
+        if rng is not None:
+            return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"rng must be a numpy Generator, a SeedSequence or an integer seed, got {rng!r}")
+
+
+def function(name: str, value):
+    if not callable(value):
+        raise ValueError(f"{name} must be a function, got {value!r}")
+    return value

@@ -1,4 +1,8 @@
-"""Erasing a bit: a double well, the protocol that empties one side, and what the laws ask for it."""
+"""Erasing a bit: a double well, the protocol that empties one side, and what the laws ask for it.
+
+Every function raises ValueError, with the rule and the value, for an argument outside the range it states.
+Probabilities lie in [0, 1]; kT is not negative, and positive where something is in equilibrium; entropies are in nats.
+"""
 
 import math
 from collections import defaultdict
@@ -43,6 +47,7 @@ class DoubleWell:
 
     def energy(self, x: np.ndarray, control: tuple[float, float]) -> np.ndarray:
         g, f = control
+        x = np.asarray(x, dtype=float)
         u = x * x
         u -= 2 * g
         u *= x
@@ -53,6 +58,7 @@ class DoubleWell:
 
     def force(self, x: np.ndarray, control: tuple[float, float]) -> np.ndarray:
         g, f = control
+        x = np.asarray(x, dtype=float)
         down = x * x
         down -= g
         down *= x

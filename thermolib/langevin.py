@@ -4,6 +4,7 @@
 
 Work is the change of energy when the control moves and x does not; heat, into the bath, is minus the change when
 x moves and the control does not (Sekimoto 1998). Every neuron, bit and weight of the book is simulated here.
+Every function raises ValueError, with the rule and the value, for an argument outside the range it states.
 """
 
 import math
@@ -217,6 +218,7 @@ def simulate(
     dt = _check.positive("dt", dt)
     kT = _check.nonnegative("kT", kT)
     _check.choice("scheme", scheme, SCHEMES)
+    _check.function("protocol", protocol)
     shape = tuple(system.shape)
     mobility = _check.array("mobility", mobility)
     if mobility.shape not in ((), shape) or (mobility <= 0).any():
@@ -303,6 +305,7 @@ def simulate(
 def reversed_protocol(protocol: ControlProtocol, duration: float) -> ControlProtocol:
     """The protocol run backwards: t -> protocol(duration - t), as the Crooks relation needs it."""
     duration = _check.positive("duration", duration)
+    _check.function("protocol", protocol)
     return lambda t: protocol(duration - t)
 
 
@@ -318,7 +321,7 @@ def _boltzmann(system: System, control: Control, grid, kT: float) -> tuple[np.nd
     if tuple(system.shape) != ():
         raise ValueError(f"system must have one scalar coordinate (shape ()), got shape {tuple(system.shape)}")
     grid, kT = _checked_grid(grid), _check.positive("kT", kT)
-    energy = system.energy(grid, control)
+    energy = _check.array("energy on the grid", system.energy(grid, control))
     lowest = energy.min()
     weight = np.exp(-(energy - lowest) / kT)
     total = np.trapezoid(weight, grid)
@@ -468,6 +471,7 @@ def fokker_planck(
     duration = _check.positive("duration", duration)
     steps = _check.count("steps", steps)
     mobility = _check.positive("mobility", mobility)
+    _check.function("protocol", protocol)
     grid, density, _ = _boltzmann(system, protocol(0.0), grid, kT)
     spacing = (grid[-1] - grid[0]) / (len(grid) - 1)
     if not np.allclose(np.diff(grid), spacing, rtol=1e-6):
