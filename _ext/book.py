@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import html
 import importlib.metadata
+import inspect
 import os
 import re
 import shutil
@@ -101,10 +102,25 @@ class InlineFigures(SphinxPostTransform):
             image.replace_self(nodes.raw("", figure, format="html"))
 
 
+def embolden_parameters(app, what, name, item, options, lines: list[str]) -> None:
+    """Our docstrings say "kT: thermal energy." in running text; print the names in bold."""
+    if what not in ("function", "class", "method"):
+        return
+    try:
+        names = "|".join(inspect.signature(item).parameters)
+    except (TypeError, ValueError):  # no signature to read: a Protocol or a builtin
+        return
+    if names:
+        parameter = re.compile(rf"(?<![\w`.])((?:{names})(?:, (?:{names}))*): ")
+        lines[:] = [parameter.sub(r"**\1**: ", line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict:
     os.environ[figures.FROZEN_VARIABLE] = "1"
+    app.setup_extension("sphinx.ext.autodoc")
     app.add_post_transform(InlineFigures)
     app.add_post_transform(Captions)
+    app.connect("autodoc-process-docstring", embolden_parameters)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", drop_fontawesome_script)
     app.connect("build-finished", report_widgets)

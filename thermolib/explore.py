@@ -49,12 +49,9 @@ def control(
 ) -> Control:
     """A control over `values`: numbers make a slider, strings a select, booleans a toggle.
 
-    Parameters
-    ----------
-    values : the values, in the order in which the control runs through them
-    default : the one shown first; the middle one (numbers) or the first (others) unless given
-    label : what the reader sees; the parameter's name unless given
-    unit, format : how a number reads, as in "4 kT"
+    values: in the order in which the control runs through them. default: the one shown first; unless
+    given the middle one of numbers, the first of others. label: what the reader sees; the parameter's
+    name unless given. unit, format: how a number reads, as in "4 kT".
 
     Raises ValueError for fewer than two values, mixed or repeated ones, or a default not among them.
     """
@@ -217,12 +214,9 @@ class Exploration:
 def explore(plot: Callable, *, alt: str, **controls: Control | Sequence) -> Exploration:
     """Let the reader turn the parameters of `plot`.
 
-    Parameters
-    ----------
-    plot : a function of the named controls that returns a matplotlib Figure, or a
-        Figure and a mapping of result names to numbers, which is read out as text
-    alt : what the figure shows, for who can not see it
-    controls : by parameter name, a :func:`control`, a sequence of values, or a bool
+    plot: a function of the named controls that returns a matplotlib Figure, or a Figure and a mapping
+    of result names to numbers, which is read out as text. alt: what the figure shows, for who can not
+    see it. controls: by parameter name, a :func:`control`, a sequence of values, or a bool.
 
     Raises ValueError for more than :data:`MAX_STATES` states and for unusable controls.
     """
@@ -415,14 +409,12 @@ def calculator(
 ) -> Calculator:
     """A table of results of a closed formula, for controls too many or too fine to tabulate.
 
-    Parameters
-    ----------
-    function : of the named controls; returns a mapping of result names to numbers
-    javascript : the same formula as a JavaScript function of one object of the controls,
-        returning the array of results in the same order: "({p, T}) => [p * T]"
-    controls : by parameter name, a :class:`Range`
+    function: of the named controls; returns a mapping of result names to numbers. javascript: the
+    same formula as a JavaScript function of one object of the controls, which returns the array of
+    results in the same order, as in "({p, T}) => [p * T]"; the page tests compare the two at random
+    points. controls: by parameter name, a :class:`Range`.
 
-    The page tests compare the two at random points.
+    Raises ValueError without controls.
     """
     return Calculator(function, javascript, controls)
 
