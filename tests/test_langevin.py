@@ -404,7 +404,7 @@ def test_a_long_step_warns_and_names_the_numbers():
 
 def test_an_unstable_step_is_refused_wherever_the_protocol_gets_stiff():
     def stiffen(t):
-        return 0.0, 1.0 + 99.0 * t
+        return 0.0, 1.0 + 396.0 * t * (1 - t)
 
     with pytest.raises(ValueError, match=r"mobility \* dt \* stiffness is 3 at dt = 0.05, must not exceed 2 .*dt = 0.0017 brings"):
         simulate(StiffnessTrap(), stiffen, np.zeros(3), duration=1.0, dt=0.05, kT=KT, mobility=MOBILITY, rng=1)

@@ -267,7 +267,7 @@ def simulate(
             return now, work_ + (now - energy)
 
         def keep(step):
-            for row in range(*np.searchsorted(rows, [step, step + 1])):
+            for row in np.flatnonzero(rows == step):
                 recorded_x[row, mine], recorded_work[row, mine], recorded_heat[row, mine] = x_, energy_and_work_at(step)[1], heat_
 
         if 0 in wanted:
