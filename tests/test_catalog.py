@@ -10,13 +10,13 @@ def test_hardware_is_typed_and_consistent_with_the_units():
     assert len(rows) == 35
     for row in rows:
         assert isinstance(row.year, int) and row.item and row.basis and row.source
-        assert row.joule_per_operation == pytest.approx(row.kT_at_300K * units.thermal_energy(300), rel=5e-3)
+        assert row.joule_per_operation == pytest.approx(row.kT_at_300K * units.thermal_energy(300), rel=5e-3, abs=0)
         assert row.joule_per_operation > 0.999 * units.landauer_limit()
 
 
 def test_the_first_hardware_row_is_the_landauer_bound():
     bound = catalog.hardware()[0]
-    assert bound.joule_per_operation == pytest.approx(units.landauer_limit(1, 300), rel=1e-3)
+    assert bound.joule_per_operation == pytest.approx(units.landauer_limit(1, 300), rel=1e-3, abs=0)
 
 
 def test_experiments_keep_numbers_as_numbers_and_words_as_words():

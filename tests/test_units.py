@@ -11,16 +11,16 @@ def test_constants_are_the_exact_si_values():
 
 
 def test_landauer_limit_at_room_temperature():
-    assert units.landauer_limit(1, 300) == pytest.approx(2.8710e-21, rel=2e-5)
+    assert units.landauer_limit(1, 300) == pytest.approx(2.8710e-21, rel=2e-5, abs=0)
     assert units.landauer_limit() == units.landauer_limit(1, 300)
-    assert units.landauer_limit(8, 77) == pytest.approx(8 * 77 / 300 * units.landauer_limit(), rel=1e-14)
+    assert units.landauer_limit(8, 77) == pytest.approx(8 * 77 / 300 * units.landauer_limit(), rel=1e-14, abs=0)
     assert units.landauer_limit(0, 300) == 0
 
 
 def test_thermal_energy_of_an_electronvolt():
-    assert units.thermal_energy(11604.518) == pytest.approx(units.ELECTRONVOLT, rel=1e-7)
+    assert units.thermal_energy(11604.518) == pytest.approx(units.ELECTRONVOLT, rel=1e-7, abs=0)
     assert units.joules_to_electronvolts(units.thermal_energy(300)) == pytest.approx(0.025852, rel=1e-4)
-    assert units.landauer_limit() == pytest.approx(math.log(2) * units.thermal_energy(300), rel=1e-15)
+    assert units.landauer_limit() == pytest.approx(math.log(2) * units.thermal_energy(300), rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize(
