@@ -138,8 +138,8 @@ def erase(
     equilibrium and an unknown bit.
 
     duration: of the protocol. n: trajectories. rng: numpy Generator, SeedSequence or integer seed. barrier, kT:
-    reduced energy unit, positive. dt: by default 0.15 / (mobility * stiffness of the tilted well), at most a 400th of
-    the duration: mean work good to about 0.2 %. The other arguments are those of `langevin.simulate`.
+    reduced energy unit, positive. dt: by default 0.15 / (mobility * largest stiffness met), at most a 400th of the
+    duration: mean work good to about 0.2 %. The other arguments are those of `langevin.simulate`.
 
     Source: Jun, Gavrilov and Bechhoefer 2014 (jun2014).
     """
@@ -151,7 +151,9 @@ def erase(
     rng = _check.generator(rng)
     well = DoubleWell(barrier, tilt)
     if dt is None:
-        dt = min(0.15 / (mobility * well.stiffness()), duration / 400)
+        # Shallow wells are stiffest not at a minimum but where their trajectories start on the outer wall, 4 kT up.
+        stiffest = max(well.stiffness(), 8 * barrier + 24 * math.sqrt(barrier * kT))
+        dt = min(0.15 / (mobility * stiffest), duration / 400)
     x0 = np.abs(sample_equilibrium(well, (1.0, 0.0), n, kT=kT, rng=rng, grid=well.grid(kT)))
     x0[rng.random(n) < p] *= -1
     run = simulate(well, erasure_protocol(duration), x0, duration=duration, dt=dt, kT=kT, mobility=mobility, rng=rng,
@@ -189,7 +191,8 @@ def binary_entropy(p: float) -> float:
 def _distribution(name: str, p) -> np.ndarray:
     p = _check.array(name, p)
     if (p < 0).any() or abs(p.sum() - 1) > 1e-9:
-        raise ValueError(f"{name} must hold probabilities that sum to 1, got a least one of {p.min()} and a sum of {p.sum()}")
+        raise ValueError(f"{name} must hold probabilities that sum to 1, "
+                         f"got a least one of {p.min()} and a sum of {p.sum()}")
     return p
 
 
@@ -254,7 +257,8 @@ def _quantile_pieces(name: str, distribution) -> tuple[np.ndarray, np.ndarray, n
         raise ValueError(f"{name} must be a pair (grid, density) of one length, the grid increasing, "
                          f"got shapes {grid.shape} and {density.shape}")
     if (density < 0).any() or not density.any():
-        raise ValueError(f"{name} must have a density that is not negative and not all zero, got a least value of {density.min()}")
+        raise ValueError(f"{name} must have a density that is not negative and not all zero, "
+                         f"got a least value of {density.min()}")
     middles = 0.5 * (grid[1:] + grid[:-1])
     edges = np.concatenate([[2 * grid[0] - middles[0]], middles, [2 * grid[-1] - middles[-1]]])
     mass = density * np.diff(edges)

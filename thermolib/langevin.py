@@ -268,7 +268,8 @@ def simulate(
 
         def keep(step):
             for row in np.flatnonzero(rows == step):
-                recorded_x[row, mine], recorded_work[row, mine], recorded_heat[row, mine] = x_, energy_and_work_at(step)[1], heat_
+                recorded_x[row, mine], recorded_heat[row, mine] = x_, heat_
+                _, recorded_work[row, mine] = energy_and_work_at(step)
 
         if 0 in wanted:
             keep(0)
@@ -598,7 +599,8 @@ def crooks_free_energy(forward_work: np.ndarray, reverse_work: np.ndarray, kT: f
         return from_forward.sum() - from_reverse.sum()
 
     margin = 40 + abs(shift)
-    dF = brentq(imbalance, min(forward.min(), -reverse.max()) / kT - margin, max(forward.max(), -reverse.min()) / kT + margin)
+    lowest, highest = min(forward.min(), -reverse.max()) / kT, max(forward.max(), -reverse.min()) / kT
+    dF = brentq(imbalance, lowest - margin, highest + margin)
     variance = sum(f.var(ddof=1) / (f.mean() ** 2 * len(f)) for f in accepted(dF))
     return Estimate(kT * dF, kT * math.sqrt(variance))
 
