@@ -131,12 +131,11 @@ def test_detailed_jarzynski_of_erasure(erasures):
 
 def test_jarzynski_of_a_reliable_erasure_sees_only_the_successes():
     """With no failure in the sample the cycle seems to have dF = kT ln 2: the other half is carried by what never came."""
-    runs = [erase(6.0, 1500, seed, barrier=5.0, kT=0.45, mobility=1.4) for seed in SEEDS]
-    reliable = [run for run in runs if run.success.all()]
-    assert len(reliable) > 15
-    assert_consistent(*np.transpose([mean_and_error(np.exp(-run.work / 0.45)) for run in reliable]), 0.5)
-    together = jarzynski_free_energy(np.concatenate([run.work for run in reliable]), 0.45)
-    assert_consistent([together.value], [together.error], 0.45 * LN2)
+    run = erase(20.0, 8192, 1, barrier=5.0, kT=0.45, mobility=1.4)
+    assert (~run.success).sum() < 3
+    estimate = jarzynski_free_energy(run.work[run.success], 0.45)
+    assert estimate.error < 0.01
+    assert_consistent([estimate.value], [estimate.error], 0.45 * LN2)
 
 
 def test_default_erasure_of_the_book_agrees_with_fokker_planck():
