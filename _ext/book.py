@@ -66,8 +66,8 @@ def report_widgets(app: Sphinx, error: Exception | None) -> None:
             )
 
 
-class Captions(SphinxPostTransform):
-    """The paragraph that starts with a bold figure number is that figure's caption."""
+class Paragraphs(SphinxPostTransform):
+    """Paragraphs that start with a bold figure number are captions, with a bold "Predict." questions."""
 
     default_priority = 210
     formats = ("html",)
@@ -75,8 +75,12 @@ class Captions(SphinxPostTransform):
     def run(self, **kwargs) -> None:
         for paragraph in self.document.findall(nodes.paragraph):
             first = paragraph.children[0] if paragraph.children else None
-            if isinstance(first, nodes.strong) and CAPTION.match(first.astext()):
+            if not isinstance(first, nodes.strong):
+                continue
+            if CAPTION.match(first.astext()):
                 paragraph["classes"].append("wtc-caption")
+            elif first.astext() == "Predict.":
+                paragraph["classes"].append("wtc-predict")
 
 
 class InlineFigures(SphinxPostTransform):
@@ -119,7 +123,7 @@ def setup(app: Sphinx) -> dict:
     os.environ[figures.FROZEN_VARIABLE] = "1"
     app.setup_extension("sphinx.ext.autodoc")
     app.add_post_transform(InlineFigures)
-    app.add_post_transform(Captions)
+    app.add_post_transform(Paragraphs)
     app.connect("autodoc-process-docstring", embolden_parameters)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", drop_fontawesome_script)
