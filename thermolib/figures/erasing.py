@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.interpolate import PchipInterpolator
 from scipy.special import logsumexp, ndtr
 
 from thermolib import _check
@@ -43,11 +44,11 @@ def relaxation(times: np.ndarray, x: np.ndarray, *, stiffness: float, kT: float,
     if len(x) != len(times):
         raise ValueError(f"x must have one row for each of the {len(times)} times, got {len(x)} rows")
     fig, (left, right) = new_figure(1, 2)
-    left.plot(times, x[:, :6], color=COLORS["simulation"], lw=0.7)
+    left.plot(times, x[:, :4], color=COLORS["simulation"], lw=0.8)
     left.set(xlabel="time", ylabel="position x", xlim=(0, times[-1]))
     final = kT / stiffness
     right.axhline(final, color=COLORS["muted"], lw=1, ls="--")
-    right.text(times[-1], 1.03 * final, "kT/k", ha="right", va="bottom", color=COLORS["muted"])
+    right.text(0.02 * times[-1], 1.03 * final, "kT/k", ha="left", va="bottom", color=COLORS["muted"])
     few = slice(None, None, max(1, len(times) // 20))
     right.plot(times, final * -np.expm1(-2 * mobility * stiffness * times), color=COLORS["exact"], label="exact")
     right.plot(times[few], x[few].var(axis=1), "o", color=COLORS["simulation"], ms=4, label="simulation")
@@ -88,7 +89,7 @@ def dragging_explorer(
             "mean work (kT)": found.value,
             "error of the mean (kT)": found.error,
             "exact mean (kT)": mean,
-            "variance / (2 kT mean)": work.var(ddof=1) / (2 * found.value),
+            "variance / (2 kT exact mean)": float(work.var(ddof=1)) / (2 * mean),
             "runs with W < 0 (%)": 100 * float((work < 0).mean()),
             "exact (%)": 100 * float(ndtr(-mean / sigma)),
         }
@@ -192,7 +193,10 @@ def work_against_duration(
     exact_work: Sequence[float],
     distance_squared: float,
 ) -> Figure:
-    """Mean work of an erasure, in kT, against its duration: simulated points, exact curve and the two bounds."""
+    """Mean work of an erasure, in kT, against its duration: simulated points, exact curve and the two bounds.
+
+    Between the exact points the curve is interpolated on logarithmic axes.
+    """
     if len(durations) != len(simulated):
         raise ValueError(f"simulated must have one estimate for each of the {len(durations)} durations, got {len(simulated)}")
     exact_durations = _check.array("exact_durations", exact_durations, ndim=1)
@@ -200,7 +204,8 @@ def work_against_duration(
     distance_squared = _check.nonnegative("distance_squared", distance_squared)
     fig, ax = new_figure(size=(5.6, 3.6))
     fine = np.geomspace(exact_durations[0], exact_durations[-1], 100)
-    ax.plot(exact_durations, exact_work, color=COLORS["exact"], label="four stages, exact")
+    smooth = PchipInterpolator(np.log(exact_durations), np.log(exact_work))
+    ax.plot(fine, np.exp(smooth(np.log(fine))), color=COLORS["exact"], label="four stages, exact")
     ax.errorbar(durations, [e.value for e in simulated], [e.error for e in simulated], fmt="o", capsize=2,
                 color=COLORS["simulation"], label="four stages, simulation")
     ax.plot(fine, LN2 + distance_squared / fine, color=COLORS["bound"], label="least possible in time τ")
@@ -219,7 +224,7 @@ def work_distribution_explorer(works: Mapping[float, np.ndarray]) -> Plot:
 
     works: duration -> work of its trajectories, (n,), in kT.
     """
-    edges = np.linspace(-4, 20, 73)
+    edges = np.arange(-6, 30.01, 0.5) + LN2  # an edge on ln 2
 
     def plot(duration):
         work = np.asarray(works[duration])
@@ -227,13 +232,13 @@ def work_distribution_explorer(works: Mapping[float, np.ndarray]) -> Plot:
         fig, ax = new_figure()
         histogram = work_histogram(work, edges)
         ax.stairs(histogram.density, edges, fill=True, color=COLORS["simulation"], alpha=0.35)
-        below = edges[1:] <= LN2 + 1e-9
+        below = edges[1:] < LN2 + 1e-9
         ax.stairs(np.where(below, histogram.density, 0), edges, fill=True, color=COLORS["simulation"], alpha=0.5)
         ax.axvline(LN2, color=COLORS["bound"], ls="--", lw=1.6)
         ax.axvline(found.value, color=COLORS["work"])
         ax.plot([], [], color=COLORS["work"], label="mean work")
         ax.plot([], [], color=COLORS["bound"], ls="--", label="kT ln 2")
-        ax.set(xlabel="work W of one erasure (kT)", ylabel="probability per kT", xlim=(-4, 20), ylim=(0, 0.9))
+        ax.set(xlabel="work W of one erasure (kT)", ylabel="probability per kT", xlim=(-6, 30), ylim=(0, 0.45))
         ax.legend(loc="upper right")
         return fig, {
             "mean work (kT)": found.value,
@@ -251,7 +256,7 @@ def crooks_crossing(
 ) -> Figure:
     """Histograms of the work done forwards and of minus the work done backwards, which cross at the free energy change."""
     forward, reverse = _check.array("forward", forward, ndim=1) / kT, -_check.array("reverse", reverse, ndim=1) / kT
-    low, high = np.quantile(np.concatenate([forward, reverse]), (0.002, 0.998))
+    low, high = np.quantile(np.concatenate([forward, reverse]), (0.001, 0.995))
     edges = np.linspace(low, high, bins + 1)
     fig, ax = new_figure()
     for work, line, text in ((forward, "-", "forward: W"), (reverse, ":", "backward: −W")):
@@ -330,8 +335,9 @@ def scheme_errors(
         ax.axhline(0, color=COLORS["exact"], lw=1)
         for scheme in ratios:
             marker, line = styles[scheme]
-            ax.errorbar(steps, 100 * (np.asarray(ratios[scheme]) - 1), 100 * error, marker=marker, ls=line, ms=4,
-                        lw=1.3, color=COLORS["simulation"], label=names[scheme])
+            hollow = scheme == "leimkuhler-matthews"
+            ax.errorbar(steps, 100 * (np.asarray(ratios[scheme]) - 1), 100 * error, marker=marker, ls=line,
+                        ms=8 if hollow else 4, mfc="none" if hollow else None, lw=1.3, color=COLORS["simulation"], label=names[scheme])
         ax.set_title(title, fontsize=10)
         ax.set(xlabel="μ k dt", xlim=(0, 1.08 * steps[-1]))
     panels[0].set_ylabel("error (%)")
