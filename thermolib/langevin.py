@@ -463,7 +463,7 @@ def fokker_planck(
     and Cooper 1970); the ends of the grid reflect. Time: Crank-Nicolson about the control in the middle of the step.
     Both are of second order. Costs one tridiagonal solve of N points a step.
 
-    grid: (N,), evenly spaced, covering the density and resolving kT / |force|. duration, kT, mobility: positive.
+    grid: (N,), evenly spaced, covering the density and resolving kT / abs(force). duration, kT, mobility: positive.
     steps: of time; where the protocol has corners let steps fall on them. initial: density on the grid, not negative
     (it is normalised), by default the equilibrium of protocol(0). record: times at which to keep the density.
 
