@@ -34,8 +34,9 @@ def draws(figure):
 def drag():
     trap = HarmonicTrap(STIFFNESS)
     start = trap.sample_equilibrium(0.0, 4000, kT=KT, rng=5)
-    works = {v: simulate(trap, lambda t, v=v: v * t, start, duration=DRAG, dt=0.01, kT=KT, mobility=MOBILITY, rng=6).work
-             for v in (0.2, 0.8, 1.4, 2.0)}
+    works = {}
+    for v in (0.2, 0.8, 1.4, 2.0):
+        works[v] = simulate(trap, lambda t: v * t, start, duration=DRAG, dt=0.01, kT=KT, mobility=MOBILITY, rng=6).work
     return trap, works
 
 
@@ -153,10 +154,10 @@ def test_published_costs_are_in_kT_and_name_their_basis():
 def test_bad_input_is_refused_by_name():
     grid = np.linspace(-1, 1, 5)
     for call, message in (
-        (lambda: erasing.relaxation(np.arange(3.0), np.ones((4, 2)), stiffness=1, kT=1, mobility=1), "one row for each of the 3"),
+        (lambda: erasing.relaxation(np.arange(3.0), np.ones((4, 2)), stiffness=1, kT=1, mobility=1), "row for each of the 3"),
         (lambda: erasing.quantiles(grid, np.ones(4), np.ones(5)), "before must be a density on the 5 points"),
         (lambda: erasing.quantiles(grid, np.ones(5), -np.ones(5)), "after must be a density"),
-        (lambda: erasing.work_against_duration([1, 2], [Estimate(1, 1)], [1, 2], [1, 1], 1.0), "one estimate for each of the 2"),
+        (lambda: erasing.work_against_duration([1, 2], [Estimate(1, 1)], [1, 2], [1, 1], 1.0), "for each of the 2"),
         (lambda: erasing.measured_costs([]), "rows must list at least one"),
         (lambda: erasing.measured_costs([("a", 1.0, 0.1, "guessed")]), "basis must be one of"),
     ):

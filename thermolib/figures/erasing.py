@@ -169,7 +169,8 @@ def quantiles(grid: np.ndarray, before: np.ndarray, after: np.ndarray) -> Figure
     for name, density in (("before", before), ("after", after)):
         density = _check.array(name, density, ndim=1)
         if density.shape != grid.shape or (density < 0).any():
-            raise ValueError(f"{name} must be a density on the {len(grid)} points of the grid, got shape {density.shape}")
+            raise ValueError(f"{name} must be a density on the {len(grid)} points of the grid, not negative, "
+                             f"got shape {density.shape}")
         cumulative = np.cumsum(density)
         functions.append(np.interp(u, cumulative / cumulative[-1], grid))
     fig, ax = new_figure()
@@ -182,7 +183,8 @@ def quantiles(grid: np.ndarray, before: np.ndarray, after: np.ndarray) -> Figure
     ax.plot(u, functions[1], color=COLORS["ink"])
     ax.text(0.2, -1.2, "before: either well", color=COLORS["muted"], ha="center", va="top")
     ax.text(0.25, 1.18, "after: right well", color=COLORS["ink"], ha="center", va="bottom")
-    ax.set(xlabel="rank u (fraction of beads to the left)", ylabel="position X(u) (x₀)", xlim=(0, 1), ylim=(-1.75, 1.75))
+    ax.set(xlabel="rank u (fraction of beads to the left)", ylabel="position X(u) (x₀)", xlim=(0, 1),
+           ylim=(-1.75, 1.75))
     return fig
 
 
@@ -198,7 +200,8 @@ def work_against_duration(
     Between the exact points the curve is interpolated on logarithmic axes.
     """
     if len(durations) != len(simulated):
-        raise ValueError(f"simulated must have one estimate for each of the {len(durations)} durations, got {len(simulated)}")
+        raise ValueError(f"simulated must have one estimate for each of the {len(durations)} durations, "
+                         f"got {len(simulated)}")
     exact_durations = _check.array("exact_durations", exact_durations, ndim=1)
     exact_work = _check.array("exact_work", exact_work, ndim=1)
     distance_squared = _check.nonnegative("distance_squared", distance_squared)
@@ -254,7 +257,7 @@ def work_distribution_explorer(works: Mapping[float, np.ndarray]) -> Plot:
 def crooks_crossing(
     forward: np.ndarray, reverse: np.ndarray, free_energy_change: float, *, kT: float = 1.0, bins: int = 40
 ) -> Figure:
-    """Histograms of the work done forwards and of minus the work done backwards, which cross at the free energy change."""
+    """Histograms of the work done forwards and of minus the work done backwards, which cross at the exact change."""
     forward, reverse = _check.array("forward", forward, ndim=1) / kT, -_check.array("reverse", reverse, ndim=1) / kT
     low, high = np.quantile(np.concatenate([forward, reverse]), (0.001, 0.995))
     edges = np.linspace(low, high, bins + 1)
@@ -337,7 +340,8 @@ def scheme_errors(
             marker, line = styles[scheme]
             hollow = scheme == "leimkuhler-matthews"
             ax.errorbar(steps, 100 * (np.asarray(ratios[scheme]) - 1), 100 * error, marker=marker, ls=line,
-                        ms=8 if hollow else 4, mfc="none" if hollow else None, lw=1.3, color=COLORS["simulation"], label=names[scheme])
+                        ms=8 if hollow else 4, mfc="none" if hollow else None, lw=1.3,
+                        color=COLORS["simulation"], label=names[scheme])
         ax.set_title(title, fontsize=10)
         ax.set(xlabel="μ k dt", xlim=(0, 1.08 * steps[-1]))
     panels[0].set_ylabel("error (%)")
