@@ -348,17 +348,17 @@ class SzilardCycle:
 def szilard(partition: float = 0.5, error: float = 0.0, kT: float = 1.0) -> SzilardCycle:
     """A one-particle engine: insert a partition, measure the side, expand, clear the memory.
 
-    The particle is left with the probability of the left volume, v, and the outcome is wrong with probability error:
+    The particle is left with the probability of the left volume, phi, and the outcome is wrong with probability error:
 
-        P(outcome left) = v (1 - error) + (1 - v) error,    I = H(outcome) - H(error)
+        P(outcome left) = phi (1 - error) + (1 - phi) error,    I = H(outcome) - H(error)
 
-    partition: v, the left fraction of the volume. error: of the measurement. Both in [0, 1].
+    partition: phi, the left fraction of the volume. error: of the measurement. Both in [0, 1].
 
-    Sources: Szilard 1929; Bennett 1982 (bennett1982); Sagawa and Ueda 2010.
+    Sources: Szilard 1929 (szilard1929); Bennett 1982 (bennett1982); Sagawa and Ueda 2010.
     """
-    v, error = _check.probability("partition", partition), _check.probability("error", error)
+    phi, error = _check.probability("partition", partition), _check.probability("error", error)
     kT = _check.nonnegative("kT", kT)
-    says_left = v * (1 - error) + (1 - v) * error
+    says_left = phi * (1 - error) + (1 - phi) * error
     memory_entropy = binary_entropy(says_left)
     information = max(0.0, memory_entropy - binary_entropy(error))
     return SzilardCycle(
@@ -367,8 +367,8 @@ def szilard(partition: float = 0.5, error: float = 0.0, kT: float = 1.0) -> Szil
         work=kT * information,
         erasure_cost=kT * memory_entropy,
         net=kT * (information - memory_entropy),
-        left_given_left=v * (1 - error) / says_left if says_left > 0 else v,
-        left_given_right=v * error / (1 - says_left) if says_left < 1 else v,
+        left_given_left=phi * (1 - error) / says_left if says_left > 0 else phi,
+        left_given_right=phi * error / (1 - says_left) if says_left < 1 else phi,
     )
 
 

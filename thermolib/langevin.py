@@ -212,7 +212,7 @@ def simulate(
     above 2 at the starting states), FloatingPointError if a trajectory leaves the finite numbers; warns with
     StepSizeWarning if mobility * dt * stiffness exceeds 0.5.
 
-    Sources: Sekimoto 1998 (the ledger); Leimkuhler and Matthews 2013 (the third scheme).
+    Sources: Sekimoto 1998 (sekimoto1998: the ledger); Leimkuhler and Matthews 2013 (the third scheme).
     """
     duration = _check.positive("duration", duration)
     dt = _check.positive("dt", dt)
