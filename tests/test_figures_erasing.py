@@ -35,14 +35,15 @@ def drag():
     trap = HarmonicTrap(STIFFNESS)
     start = trap.sample_equilibrium(0.0, 4000, kT=KT, rng=5)
     works = {}
-    for v in (0.2, 0.8, 1.4, 2.0):
-        works[v] = simulate(trap, lambda t: v * t, start, duration=DRAG, dt=0.01, kT=KT, mobility=MOBILITY, rng=6).work
+    for s, v in enumerate((0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)):
+        run = simulate(trap, lambda t: v * t, start, duration=DRAG, dt=0.01, kT=KT, mobility=MOBILITY, rng=40 + s)
+        works[v] = run.work
     return trap, works
 
 
 @pytest.fixture(scope="module")
 def erasures():
-    return {tau: landauer.erase(tau, 2000, rng=int(10 * tau)) for tau in (0.5, 1.0, 4.0)}
+    return {tau: landauer.erase(tau, 2000, rng=k) for k, tau in enumerate((0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0))}
 
 
 def test_every_dragging_state_obeys_the_closed_form(drag):
