@@ -23,7 +23,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-# From scratch: Sphinx can not tell that a notebook depends on thermolib.
+# From scratch: Sphinx cannot tell that a notebook depends on thermolib.
 _build/.built: $(VENV)/.installed $(SOURCES)
 	rm -rf _build
 	$(VENV)/bin/jupyter-book build . -W -n --keep-going

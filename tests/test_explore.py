@@ -150,7 +150,7 @@ def test_format_value(value, text):
     assert format_value(value) == text
 
 
-def test_figures_carry_only_colours_with_a_meaning():
+def test_figures_carry_only_colors_with_a_meaning():
     @figures.styled
     def plot():
         figure, axes = figures.new_figure()
@@ -161,7 +161,7 @@ def test_figures_carry_only_colours_with_a_meaning():
         _svg.svg_tree(plot(), "a-")
 
 
-def test_svg_has_no_colour_that_ignores_the_theme():
+def test_svg_has_no_color_that_ignores_the_theme():
     text = _svg.text(_svg.svg_tree(figures.styled(line)(1.0, steps=True)[0], "a-"))
     bare = re.sub(r"var\(--wtc-\w+,#\w{6}\)", "", text)
     assert "#" not in re.sub(r'(href=|url\()"?#', "", bare)

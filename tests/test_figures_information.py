@@ -37,10 +37,10 @@ def readouts(number):
         lambda: information.ladder(information.ladder_rungs()),
     ],
 )
-def test_a_static_figure_draws_in_the_colours_of_the_book(draw):
+def test_a_static_figure_draws_in_the_colors_of_the_book(draw):
     figure = styled(draw)()
     assert isinstance(figure, Figure)
-    svg_tree(figure, "t-")  # refuses a colour without a meaning
+    svg_tree(figure, "t-")  # refuses a color without a meaning
 
 
 def test_the_entropy_curve_is_one_bit_at_one_half_and_symmetric():
@@ -163,7 +163,7 @@ def test_a_reading_costs_no_more_than_a_uniform_one():
         assert 0 <= cost <= most + 1e-12
         if state["signal"] == "uniform":
             assert cost == pytest.approx(most)
-        # cells can not know more than the density: H >= h - ln r
+        # cells cannot know more than the density: H >= h - ln r
         assert cost >= shown["kT [h − ln r] (kT)"] - 1e-5
 
 

@@ -266,8 +266,14 @@ def test_erasure_distance(barrier, printed):
     assert distance == pytest.approx(erasure_distance_squared(2.5 * barrier, kT=2.5), rel=1e-9)
 
 
+def test_erasure_distance_tends_to_two_for_infinitely_narrow_wells():
+    far = [2.0 - erasure_distance_squared(barrier) for barrier in (1e2, 1e3, 1e4)]
+    assert far == sorted(far, reverse=True)
+    assert 0 < far[-1] < 0.01
+
+
 def test_finite_time_bound_is_reached_by_the_optimal_move_of_a_gaussian():
-    """Moving a trap's centre with the optimal jumps costs D^2 / (mu t) when the state moves steadily by D."""
+    """Moving a trap's center with the optimal jumps costs D^2 / (mu t) when the state moves steadily by D."""
     assert finite_time_bound(4.0, 1.79) == pytest.approx(LN2 + 1.79 / 4)
     assert finite_time_bound(4.0, 1.79, entropy_drop=0.2, kT=0.7, mobility=1.4) == pytest.approx(0.14 + 1.79 / 5.6)
     k, mobility, kT, distance, duration = 1.7, 0.6, 0.45, 1.1, 0.9

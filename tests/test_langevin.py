@@ -154,7 +154,7 @@ def test_dragging_work_of_two_coordinates_adds_up():
     assert trap.mean_dragging_work([0.5, -1.1], 1.2, mobility=0.6) == pytest.approx(sum(parts), rel=1e-14)
 
 
-# --- how fast the discretisation error vanishes ------------------------------------------------------------------------
+# --- how fast the discretization error vanishes ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scheme, order", [("heun", 2), ("euler-maruyama", 1), ("leimkuhler-matthews", 1)])
@@ -619,8 +619,8 @@ def test_work_histogram_integrates_to_one_and_its_error_is_binomial():
     repeats = [work_histogram(gaussian_work(seed, 0.0, 1.0, 1.0, 4000), np.linspace(-1, 2, 7)) for seed in range(100)]
     scatter = np.std([h.density for h in repeats], axis=0)
     assert np.allclose(scatter / repeats[0].error, 1, atol=0.35)
-    centre = 0.5 * (repeats[0].edges[1:] + repeats[0].edges[:-1])
-    assert np.allclose(np.mean([h.density for h in repeats], axis=0), norm.pdf(centre, 0.5, 1), atol=0.01)
+    center = 0.5 * (repeats[0].edges[1:] + repeats[0].edges[:-1])
+    assert np.allclose(np.mean([h.density for h in repeats], axis=0), norm.pdf(center, 0.5, 1), atol=0.01)
 
 
 @pytest.mark.parametrize(

@@ -102,10 +102,10 @@ def test_ids_are_unique(path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_figures_stand_out_from_the_page_in_both_themes(browser, address, path, scheme):
-    """Contrast (WCAG) of every figure colour against the page: text 4.5, lines 3."""
+    """Contrast (WCAG) of every figure color against the page: text 4.5, lines 3."""
     context = browser.new_context(color_scheme=scheme)
     page = Watched(context, address).open(path)
-    colours = page.evaluate(
+    colors = page.evaluate(
         """() => {
             const probe = document.body.appendChild(document.createElement('i'));
             const names = new Set([...document.documentElement.innerHTML.matchAll(/var\\(--wtc-(\\w+)/g)].map(m => m[1]));
@@ -123,9 +123,9 @@ def test_figures_stand_out_from_the_page_in_both_themes(browser, address, path, 
         linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    ground = luminance(colours.pop("page"))
-    assert "ink" in colours
-    for name, rgb in colours.items():
+    ground = luminance(colors.pop("page"))
+    assert "ink" in colors
+    for name, rgb in colors.items():
         if name in ("grid", "paper"):
             continue
         bright, dim = sorted((luminance(rgb), ground), reverse=True)

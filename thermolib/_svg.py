@@ -72,14 +72,14 @@ def _join(tenths: Sequence[int]) -> str:
 
 
 def _theme_style(style: str) -> str:
-    """Palette colours become CSS variables; what is a default or says nothing goes."""
+    """Palette colors become CSS variables; what is a default or says nothing goes."""
     kept = []
     for rule in filter(None, (r.strip() for r in style.split(";"))):
         name, _, value = (part.strip() for part in rule.partition(":"))
         if value in _VARIABLES:
             value = _VARIABLES[value]
         elif value.startswith("#"):
-            raise ValueError(f"figure colours must come from figures.COLORS, got {value}")
+            raise ValueError(f"figure colors must come from figures.COLORS, got {value}")
         if name == "font-family" or (name, value) == ("stroke-linejoin", "miter"):
             continue
         kept.append(f"{name}:{value}")
@@ -89,7 +89,7 @@ def _theme_style(style: str) -> str:
 def svg_tree(figure: Figure, prefix: str) -> ElementTree.Element:
     """A figure as a themed, minified SVG element; ids in it start with `prefix`.
 
-    Raises ValueError for a colour outside :data:`COLORS`, which would not follow the theme.
+    Raises ValueError for a color outside :data:`COLORS`, which would not follow the theme.
     """
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):

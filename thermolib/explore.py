@@ -215,7 +215,7 @@ def explore(plot: Callable, *, alt: str, **controls: Control | Sequence) -> Expl
     """Let the reader turn the parameters of `plot`.
 
     plot: a function of the named controls that returns a matplotlib Figure, or a Figure and a mapping
-    of result names to numbers, which is read out as text. alt: what the figure shows, for who can not
+    of result names to numbers, which is read out as text. alt: what the figure shows, for who cannot
     see it. controls: by parameter name, a :func:`control`, a sequence of values, or a bool.
 
     Raises ValueError for more than :data:`MAX_STATES` states and for unusable controls.

@@ -72,7 +72,7 @@ class DoubleWell:
         return 4 * self.barrier * (3 * x * x - 1)
 
     def grid(self, kT: float = 1.0, points: int = 1000) -> np.ndarray:
-        """Points centred on 0 that reach 40 kT above the minimum on both sides, for any control in [0, 1] x [0, 1]."""
+        """Points centerd on 0 that reach 40 kT above the minimum on both sides, for any control in [0, 1] x [0, 1]."""
         kT = _check.positive("kT", kT)
         reach = 0.0
         for f in (0.0, 1.0):
@@ -245,6 +245,9 @@ def gaussian_reset_bound(sigma_before: float, sigma_after: float, kT: float = 1.
     return _check.nonnegative("kT", kT) * math.log(ratio)
 
 
+_LEAST_MASS = 1e-30  # a cell with less of the probability moves no distance and overflows the slope
+
+
 def _quantile_pieces(name: str, distribution) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Quantile function as linear pieces: where they end on [0, 1], their first values and their last values."""
     if not isinstance(distribution, tuple):
@@ -262,9 +265,12 @@ def _quantile_pieces(name: str, distribution) -> tuple[np.ndarray, np.ndarray, n
     middles = 0.5 * (grid[1:] + grid[:-1])
     edges = np.concatenate([[2 * grid[0] - middles[0]], middles, [2 * grid[-1] - middles[-1]]])
     mass = density * np.diff(edges)
-    held = mass > 0
-    ends = np.cumsum(mass[held])
-    return ends / ends[-1], edges[:-1][held], edges[1:][held]
+    ends = np.cumsum(mass)
+    ends /= ends[-1]
+    held = np.diff(ends, prepend=0.0) > _LEAST_MASS
+    ends = ends[held]
+    ends[-1] = 1.0
+    return ends, edges[:-1][held], edges[1:][held]
 
 
 def wasserstein2_squared(a, b) -> float:
@@ -273,7 +279,7 @@ def wasserstein2_squared(a, b) -> float:
     Exact for what is passed in: the quantile functions Q are piecewise linear and so is their difference.
 
     a, b: each a sample (n,) of equal weights, of any size, or a tuple (grid, density) of two (N,) arrays, read as a
-    density constant on the cell around each grid point (and normalised).
+    density constant on the cell around each grid point (and normalized).
 
     Source: Villani 2003, section 2.2 (the monotone map is optimal in one dimension).
     """

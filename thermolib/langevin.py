@@ -330,7 +330,7 @@ def _boltzmann(system: System, control: Control, grid, kT: float) -> tuple[np.nd
 
 
 def equilibrium_density(system: System, control: Control, grid: np.ndarray, kT: float = 1.0) -> np.ndarray:
-    """Boltzmann density exp(-U/kT) / Z of a scalar system on the points of a grid, normalised by the trapezoidal rule."""
+    """Boltzmann density exp(-U/kT) / Z of a scalar system on the points of a grid, normalized by the trapezoidal rule."""
     return _boltzmann(system, control, grid, kT)[1]
 
 
@@ -352,7 +352,7 @@ def sample_equilibrium(system: System, control: Control, n: int, *, kT: float = 
 
 @dataclass(frozen=True, eq=False)
 class HarmonicTrap:
-    """Test system with closed forms: U = sum_i k_i (x_i - c_i)^2 / 2, the control c being the centre.
+    """Test system with closed forms: U = sum_i k_i (x_i - c_i)^2 / 2, the control c being the center.
 
     stiffness: k, positive; a number for a scalar coordinate, an array (d,) for d independent ones.
     """
@@ -377,13 +377,13 @@ class HarmonicTrap:
         return -self.stiffness * (x - control)
 
     def sample_equilibrium(self, control, n: int, *, kT: float = 1.0, rng) -> np.ndarray:
-        """n exact draws, (n,) + shape: Gaussians about the centre with variance kT / k."""
+        """n exact draws, (n,) + shape: Gaussians about the center with variance kT / k."""
         n, rng = _check.count("n", n), _check.generator(rng)
         spread = np.sqrt(_check.nonnegative("kT", kT) / self.stiffness)
         return control + spread * rng.standard_normal((n,) + self.shape)
 
     def mean_dragging_work(self, speed, duration: float, *, mobility: float = 1.0) -> float:
-        """Mean work of moving the centre at a constant speed, from equilibrium; the speed a number or (d,).
+        """Mean work of moving the center at a constant speed, from equilibrium; the speed a number or (d,).
 
             <W> = sum_i (v_i^2 / mu) [t - tau_i (1 - exp(-t / tau_i))],    tau_i = 1 / (mu k_i)
 
@@ -408,17 +408,17 @@ class StiffnessTrap:
     shape = ()
 
     def energy(self, x: np.ndarray, control: tuple[float, float]) -> np.ndarray:
-        centre, stiffness = control
-        return 0.5 * stiffness * (x - centre) ** 2
+        center, stiffness = control
+        return 0.5 * stiffness * (x - center) ** 2
 
     def force(self, x: np.ndarray, control: tuple[float, float]) -> np.ndarray:
-        centre, stiffness = control
-        return -stiffness * (x - centre)
+        center, stiffness = control
+        return -stiffness * (x - center)
 
     def sample_equilibrium(self, control: tuple[float, float], n: int, *, kT: float = 1.0, rng) -> np.ndarray:
-        """n exact draws, (n,): Gaussian about the centre with variance kT / k."""
-        centre, stiffness = control
-        return HarmonicTrap(stiffness).sample_equilibrium(centre, n, kT=kT, rng=rng)
+        """n exact draws, (n,): Gaussian about the center with variance kT / k."""
+        center, stiffness = control
+        return HarmonicTrap(stiffness).sample_equilibrium(center, n, kT=kT, rng=rng)
 
     def free_energy_change(self, k0: float, k1: float, *, kT: float = 1.0) -> float:
         """dF = (kT / 2) ln(k1 / k0) when the stiffness goes from k0 to k1."""
@@ -458,14 +458,14 @@ def fokker_planck(
 
         dp/dt = d/dx [mobility (p dU/dx + kT dp/dx)],    d<W> = integral p dU at fixed p
 
-    Space: jumps between neighbouring points with rates (D / h^2) B(+-dU / kT), B(z) = z / (e^z - 1), which conserve
+    Space: jumps between neighboring points with rates (D / h^2) B(+-dU / kT), B(z) = z / (e^z - 1), which conserve
     probability and leave the Boltzmann density of every control exactly at rest (Scharfetter and Gummel 1969; Chang
     and Cooper 1970); the ends of the grid reflect. Time: Crank-Nicolson about the control in the middle of the step.
     Both are of second order. Costs one tridiagonal solve of N points a step.
 
     grid: (N,), evenly spaced, covering the density and resolving kT / abs(force). duration, kT, mobility: positive.
     steps: of time; where the protocol has corners let steps fall on them. initial: density on the grid, not negative
-    (it is normalised), by default the equilibrium of protocol(0). record: times at which to keep the density.
+    (it is normalized), by default the equilibrium of protocol(0). record: times at which to keep the density.
 
     Raises ValueError for bad input.
     """

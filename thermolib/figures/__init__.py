@@ -1,6 +1,6 @@
-"""House style: one colour per meaning, and SVG that follows the reader's theme.
+"""House style: one color per meaning, and SVG that follows the reader's theme.
 
-Every figure of the book is drawn with the colours of :data:`COLORS` on a
+Every figure of the book is drawn with the colors of :data:`COLORS` on a
 transparent ground. When the book is built each of them becomes a CSS variable,
 so that one drawing serves the light and the dark theme.
 """
@@ -14,9 +14,9 @@ from collections.abc import Callable
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-#: What a colour means, everywhere in the book. The values are the light theme's;
+#: What a color means, everywhere in the book. The values are the light theme's;
 #: ``web/explore.css`` gives the dark theme's under the same names. The hues are
-#: spread after Okabe and Ito, so that colour-blind readers can tell them apart.
+#: spread after Okabe and Ito, so that color-blind readers can tell them apart.
 COLORS = {
     "ink": "#1f2328",  # axes, text
     "muted": "#6a737d",  # what is there for orientation

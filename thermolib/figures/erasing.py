@@ -36,7 +36,7 @@ def _nearest(values: np.ndarray, wanted: float, name: str) -> int:
 
 
 def relaxation(times: np.ndarray, x: np.ndarray, *, stiffness: float, kT: float, mobility: float) -> Figure:
-    """Beads released at the centre of a trap: a few paths, and the variance of all against its closed form.
+    """Beads released at the center of a trap: a few paths, and the variance of all against its closed form.
 
     times: (m,). x: positions, (m, n). The closed form is (kT/k) (1 - exp(-2 mobility stiffness t)).
     """

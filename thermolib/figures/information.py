@@ -68,8 +68,8 @@ def _box(ax, partition: float, stop: float) -> None:
     ax.plot([partition] * 2, [0, 1], color=COLORS["muted"], ls=":", lw=1.6)
     ax.plot([stop] * 2, [0, 1], color=COLORS["work"], lw=3)
     ax.annotate("", (stop, 0.2), (partition, 0.2), arrowprops={"arrowstyle": "->", "color": COLORS["work"], "lw": 1.4})
-    for centre, weight in ((partition / 2, stop), ((1 + partition) / 2, 1 - stop)):
-        ax.plot(centre, 0.62, "o", ms=11, color=COLORS["ink"], alpha=weight, mew=0)
+    for center, weight in ((partition / 2, stop), ((1 + partition) / 2, 1 - stop)):
+        ax.plot(center, 0.62, "o", ms=11, color=COLORS["ink"], alpha=weight, mew=0)
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02), xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set_visible(False)
