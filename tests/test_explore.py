@@ -61,10 +61,11 @@ def test_every_state_is_reproduced_exactly():
     svg, data = parse(widget.frozen_html())
     prefix = re.search(r'id="(x\w{6}-)', svg).group(1)
     assert len(widget.states()) == widget.count == 12
-    for number, state in enumerate(widget.states()):
-        figure, values = widget.render(state)
-        expected = without_empty_attributes(_svg.svg_tree(figure, prefix))
-        assert without_empty_attributes(play(svg, data["slots"], number)) == expected
+    frames = widget.frames(prefix)
+    assert len({_svg.text(tree) for tree, _ in frames}) == 12
+    for number, (tree, values) in enumerate(frames):
+        shown = play(svg, data["slots"], number)
+        assert without_empty_attributes(shown) == without_empty_attributes(tree)
         assert data["readouts"][number] == [format_value(v) for v in values.values()]
 
 
@@ -209,6 +210,25 @@ def test_bad_input_names_the_rule_and_the_value(make, message):
 def test_a_plot_function_must_return_a_figure():
     with pytest.raises(ValueError, match="return a Figure, got int"):
         explore(lambda a: a, alt="x", a=[1, 2]).render({"a": 1})
+
+
+def test_every_state_must_have_the_same_axes():
+    def plot(a):
+        return figures.new_figure(1, a)[0]
+
+    with pytest.raises(ValueError, match=r"every state must have 1 axes, got 2 at {'a': 2}"):
+        explore(plot, alt="x", a=control([1, 2], default=1)).frozen_html()
+
+
+def test_the_layout_is_that_of_the_default_state():
+    def plot(high):
+        figure, axes = figures.new_figure()
+        axes.plot([0, high], [0, high], color=figures.COLORS["work"])
+        return figure
+
+    frames = explore(plot, alt="x", high=control([1, 100000], default=1)).frames("x-")
+    spines = [[e.get("d") for e in tree.iter("path")][-4:] for tree, _ in frames]
+    assert spines[0][-2:] == spines[1][-2:]
 
 
 def test_every_state_must_report_the_same_results():

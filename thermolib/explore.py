@@ -9,6 +9,7 @@ state, native form controls, and for every state only what differs.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import html
 import itertools
@@ -166,25 +167,43 @@ class Exploration:
 
     # -- in the book ---------------------------------------------------------------------
 
+    def frames(self, prefix: str) -> list[tuple[ElementTree.Element, Values]]:
+        """SVG and readout of every state, all in the layout of the default state, so that nothing jumps."""
+        figure, _ = self.render(self.states()[self._default()])
+        figure.draw_without_rendering()
+        places = [axes.get_position() for axes in figure.axes]
+        frames = []
+        for state in self.states():
+            figure, values = self.render(state)
+            if len(figure.axes) != len(places):
+                raise ValueError(
+                    f"every state must have {len(places)} axes, got {len(figure.axes)} at {state}"
+                )
+            figure.set_layout_engine(None)
+            for axes, place in zip(figure.axes, places):
+                axes.set_position(place)
+            frames.append((_svg.svg_tree(figure, prefix), values))
+        return frames
+
+    def _default(self) -> int:
+        """Where the default is among the states."""
+        position = 0
+        for c in self.controls.values():
+            position = position * len(c.values) + c.default
+        return position
+
     def frozen_html(self) -> str:
         """The self-contained element of all states; its size goes with what differs between them."""
-        states = self.states()
-        start = 0
-        for c in self.controls.values():
-            start = start * len(c.values) + c.default
+        states, start = self.states(), self._default()
         prefix = "x" + hashlib.sha1(f"{self.alt}{self.controls}".encode()).hexdigest()[:6] + "-"
-        trees, readouts = [], []
-        for state in states:
-            figure, values = self.render(state)
-            trees.append(_svg.svg_tree(figure, prefix))
-            readouts.append(values)
+        trees, readouts = zip(*self.frames(prefix))
         names = list(readouts[start])
         for state, values in zip(states, readouts):
             if list(values) != names:
                 raise ValueError(f"every state must report {names}, got {list(values)} at {state}")
         slots: list[dict] = []
         # The template is the default state, so that the page is right before any script runs.
-        template = _template([trees[start], *trees], slots)
+        template = _template([copy.deepcopy(trees[start]), *trees], slots)
         for slot in slots:
             del slot["i"][0]
         data = {
