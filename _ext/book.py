@@ -74,7 +74,8 @@ class Paragraphs(SphinxPostTransform):
 
     def run(self, **kwargs) -> None:
         for paragraph in self.document.findall(nodes.paragraph):
-            first = paragraph.children[0] if paragraph.children else None
+            # The parser may put an empty text in front.
+            first = next((c for c in paragraph.children if c.astext()), None)
             if not isinstance(first, nodes.strong):
                 continue
             if CAPTION.match(first.astext()):

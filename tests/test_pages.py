@@ -71,6 +71,14 @@ def test_every_image_says_what_it_shows(context, address, path):
     assert bad == []
 
 
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_captions_and_questions_stand_out(path):
+    text = (BOOK / path).read_text(encoding="utf-8")
+    assert text.count('<p class="wtc-predict"><strong>Predict.') == text.count("<strong>Predict.") >= 3
+    captions = len(re.findall(r'<p class="wtc-caption"><strong>Figure \d+\.\d+\.', text))
+    assert captions == len(re.findall(r"<p[^>]*><strong>Figure \d+\.\d+\.", text)) >= 4
+
+
 def ids_of(text):
     return set(re.findall(r'\bid="([^"]+)"', text))
 
@@ -267,8 +275,10 @@ def test_widgets_paint_within_50_ms(context, address, path):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_fit_a_phone(browser, address, path):
-    context = browser.new_context(viewport={"width": 360, "height": 740})
+    context = browser.new_context(viewport={"width": 320, "height": 740})
     page = Watched(context, address).open(path)
+    page.evaluate("document.querySelectorAll('details').forEach(d => (d.open = true))")
+    page.wait_for_timeout(100)
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     context.close()
     assert overflow <= 0
