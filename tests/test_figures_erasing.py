@@ -61,7 +61,7 @@ def test_every_dragging_state_obeys_the_closed_form(drag):
 
 
 def test_every_moment_of_an_erasure_obeys_both_laws():
-    moments = np.concatenate([np.linspace(0, 3.75, 31), np.linspace(3.8, 4, 9)])
+    moments = np.concatenate([np.linspace(0, 3.75, 26), np.linspace(3.8, 4, 9)])
     run = landauer.erase(4.0, 2000, rng=7, record=moments)
     well = landauer.DoubleWell()
     plot = erasing.scrub_explorer(well, run, duration=4.0)
@@ -101,7 +101,7 @@ def test_every_duration_has_a_mean_above_the_bound_and_runs_below(erasures):
 
 
 def test_every_tilt_and_duration_respects_the_bound_of_its_reliability():
-    tilts = [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5]
+    tilts = [0, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.35, 0.5]
     table = erasing.tilt_duration_table([0.1, 0.4, 1, 4, 16], tilts)
     plot = erasing.tilt_explorer(table)
     for (duration, tilt), (work, success) in table.items():
