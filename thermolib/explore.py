@@ -159,7 +159,9 @@ class Exploration:
         def redraw(_change=None):
             figure, values = self.render({name: w.value for name, w in inputs.items()})
             svg = _svg.text(_svg.svg_tree(figure, "live-"))
-            picture.value = f'<div style="max-width:40em">{svg}</div>'
+            # On paper, since a notebook does not tell its theme.
+            paper = figures.COLORS["paper"]
+            picture.value = f'<div style="max-width:40em;background:{paper}">{svg}</div>'
             readout.value = html.escape(readout_text(values))
 
         for widget in inputs.values():
