@@ -112,8 +112,25 @@ def readout_text(values: Values) -> str:
     return "; ".join(f"{name}: {format_value(value)}" for name, value in values.items())
 
 
-class Exploration:
+class _TwoLives:
+    """Something a notebook displays: live with a kernel, frozen while the book is built."""
+
+    title: str
+    controls: Mapping[str, Control | Range]
+
+    def __repr__(self) -> str:
+        return f"{self.title} ({', '.join(c.label for c in self.controls.values())})"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        if figures.frozen():
+            return {"text/html": self.frozen_html(), "text/plain": repr(self)}
+        return {**self.live()._repr_mimebundle_(), "text/plain": repr(self)}
+
+
+class Exploration(_TwoLives):
     """What :func:`explore` returns. Displayed, it is live or frozen; see the module's text."""
+
+    title = "Interactive figure"
 
     def __init__(self, plot: Callable, alt: str, controls: Mapping[str, Control | Sequence]):
         if not alt.strip():
@@ -128,9 +145,6 @@ class Exploration:
                 f"an exploration must have at most {MAX_STATES} states, got {sizes} = {self.count}"
             )
 
-    def __repr__(self) -> str:
-        return f"Interactive figure ({', '.join(c.label for c in self.controls.values())})"
-
     def states(self) -> list[dict]:
         """Every combination of the controls' values, the last control running fastest."""
         grids = [c.values for c in self.controls.values()]
@@ -143,11 +157,6 @@ class Exploration:
         if not isinstance(figure, Figure):
             raise ValueError(f"a plot function must return a Figure, got {type(figure).__name__}")
         return figure, values
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        if figures.frozen():
-            return {"text/html": self.frozen_html(), "text/plain": repr(self)}
-        return {**self.live()._repr_mimebundle_(), "text/plain": repr(self)}
 
     # -- in a kernel ---------------------------------------------------------------------
 
@@ -381,8 +390,10 @@ class Range:
         return round(self.STEPS * (scale(value) - low) / (high - low))
 
 
-class Calculator:
+class Calculator(_TwoLives):
     """What :func:`calculator` returns: live it calls Python, frozen the same formula in JavaScript."""
+
+    title = "Calculator"
 
     def __init__(
         self, function: Callable[..., Values], javascript: str, controls: Mapping[str, Range]
@@ -390,14 +401,6 @@ class Calculator:
         if not controls:
             raise ValueError("a calculator needs at least one control, got none")
         self.function, self.javascript, self.controls = function, javascript, dict(controls)
-
-    def __repr__(self) -> str:
-        return f"Calculator ({', '.join(c.label for c in self.controls.values())})"
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        if figures.frozen():
-            return {"text/html": self.frozen_html(), "text/plain": repr(self)}
-        return {**self.live()._repr_mimebundle_(), "text/plain": repr(self)}
 
     def live(self) -> ipywidgets.Widget:
         """Sliders over a table of results."""
