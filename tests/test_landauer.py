@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import brentq, linear_sum_assignment, minimize_scalar
 from scipy.stats import norm
 
 from thermolib import landauer
@@ -158,6 +158,27 @@ def test_initial_bias_is_the_probability_of_the_wrong_well(p):
     wrong = (run.recorded_x[0] < 0).mean()
     assert abs(wrong - p) < 4 * math.sqrt(p * (1 - p) / 20000) + 1e-12
     assert abs(np.abs(run.recorded_x[0]).mean() - 1) < 0.02
+
+
+def test_erase_knows_only_the_barrier_over_kT():
+    """Measured in kT and x0^2/D, an erasure at another kT is the same one, step for step."""
+    plain = erase(1.0, 50, 3, barrier=13.0)
+    other = erase(1.0, 50, 3, barrier=13.0 * 2.5, kT=2.5, mobility=0.4)
+    assert other.steps == plain.steps
+    np.testing.assert_allclose(other.x, plain.x, rtol=1e-9)
+    np.testing.assert_allclose(other.work / 2.5, plain.work, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(other.heat / 2.5, plain.heat, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("barrier, tilt", [(1.0, 0.05), (13.0, 0.5)])
+def test_default_step_of_an_erasure_resolves_the_stiffest_place(barrier, tilt):
+    kT, mobility = 1.5, 0.4
+    well = DoubleWell(barrier, tilt)
+    wall = brentq(lambda x: well.energy(x, (1.0, 0.0)) - well.energy(1.0, (1.0, 0.0)) - 4 * kT, 1.0, 9.0)
+    tilted = minimize_scalar(lambda x: float(well.energy(x, (1.0, 1.0))), bounds=(0.5, 3.0), method="bounded").x
+    stiffest = max(4 * barrier * (3 * x * x - 1) for x in (wall, tilted))
+    run = erase(20.0, 1, 1, barrier=barrier, tilt=tilt, kT=kT, mobility=mobility)
+    assert mobility * run.dt * stiffest == pytest.approx(0.15, rel=2e-3)
 
 
 def test_erase_does_not_depend_on_threads_and_keeps_the_first_law():
@@ -405,6 +426,7 @@ GRID = np.linspace(0, 1, 5)
         (lambda: wasserstein2_squared((GRID, GRID, GRID), [1.0]), r"a must be a sample or a pair \(grid, density\), got a tuple of 3"),
         (lambda: wasserstein2_squared([1.0], (GRID, GRID[:3])), "b must be a pair .* of one length"),
         (lambda: wasserstein2_squared([1.0], (GRID[::-1], GRID)), "b must be a pair .* the grid increasing"),
+        (lambda: wasserstein2_squared([1.0], ([0.0], [1.0])), r"b must be a pair .* got shapes \(1,\)"),
         (lambda: wasserstein2_squared([1.0], (GRID, -GRID)), "b must have a density that is not negative"),
         (lambda: wasserstein2_squared([1.0], (GRID, 0 * GRID)), "b must have a density .* not all zero"),
         (lambda: finite_time_bound(0.0, 1.0), "duration must be positive, got 0.0"),

@@ -451,6 +451,18 @@ class WrongForce(HarmonicTrap):
         return np.zeros(1)
 
 
+def test_samples_of_a_coarse_grid_are_centered():
+    """The trapezoidal integral is exact for the mean by symmetry, however coarse the grid."""
+    grid = np.linspace(-4, 4, 9)
+    means, errors = [], []
+    for seed in SEEDS:
+        sample = langevin.sample_equilibrium(HarmonicTrap(1.0), 0.0, 20000, rng=seed, grid=grid)
+        mean, error = mean_and_error(sample)
+        means.append(mean)
+        errors.append(error)
+    assert_consistent(means, errors, 0.0)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

@@ -72,7 +72,7 @@ class DoubleWell:
         return 4 * self.barrier * (3 * x * x - 1)
 
     def grid(self, kT: float = 1.0, points: int = 1000) -> np.ndarray:
-        """Points centerd on 0 that reach 40 kT above the minimum on both sides, for any control in [0, 1] x [0, 1]."""
+        """Points centered on 0 that reach 40 kT above the minimum on both sides, for any control in [0, 1] x [0, 1]."""
         kT = _check.positive("kT", kT)
         reach = 0.0
         for f in (0.0, 1.0):
