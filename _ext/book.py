@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 #: What a page needs of the MathJax package: one script and its fonts.
 MATHJAX = re.compile(r"/mathjax/(tex-chtml\.js|output/chtml/fonts/woff-v2/[^/]+\.woff)$")
 WIDGET = re.compile(r"<wtc-(?:explore|calculator) .*?</wtc-(?:explore|calculator)>", re.DOTALL)
+PUNCTUATION = re.compile(r"[,.;:!?)\]”’]+")
 CAPTION = re.compile(r"(Figure|Table) \d+\.\d+\.$")
 
 
@@ -84,6 +85,23 @@ class Paragraphs(SphinxPostTransform):
                 paragraph["classes"].append("wtc-predict")
 
 
+class Punctuation(SphinxPostTransform):
+    """A comma stays on the line of the formula before it."""
+
+    default_priority = 220
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for math in list(self.document.findall(nodes.math)):
+            following = math.next_node(descend=False, siblings=True)
+            if isinstance(following, nodes.Text) and (mark := PUNCTUATION.match(following)):
+                rest = nodes.Text(following[mark.end() :])
+                following.parent.replace(following, rest)
+                together = nodes.inline("", "", classes=["wtc-together"])
+                math.replace_self(together)
+                together += [math, nodes.Text(mark.group())]
+
+
 class InlineFigures(SphinxPostTransform):
     """Static figures become inline SVG: sharp, themed, and with an alt text or not at all."""
 
@@ -125,6 +143,7 @@ def setup(app: Sphinx) -> dict:
     app.setup_extension("sphinx.ext.autodoc")
     app.add_post_transform(InlineFigures)
     app.add_post_transform(Paragraphs)
+    app.add_post_transform(Punctuation)
     app.connect("autodoc-process-docstring", embolden_parameters)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", drop_fontawesome_script)

@@ -319,7 +319,9 @@ def _readout_list(rows) -> str:
         f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>"
         for name, text in rows
     )
-    return f'<dl class="wtc-readout" role="status" aria-live="polite">{cells}</dl>' if cells else ""
+    if not cells:
+        return ""
+    return f'<div class="wtc-readout" role="status" aria-live="polite"><dl>{cells}</dl></div>'
 
 
 def _template(trees: list[ElementTree.Element], slots: list[dict]) -> ElementTree.Element:
