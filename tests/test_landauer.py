@@ -170,6 +170,10 @@ def test_erase_knows_only_the_barrier_over_kT():
     np.testing.assert_allclose(other.heat / 2.5, plain.heat, rtol=1e-9, atol=1e-9)
 
 
+def test_the_default_bit_is_that_of_the_book():
+    assert DoubleWell() == DoubleWell(barrier=13.0, tilt=0.5)
+
+
 @pytest.mark.parametrize("barrier, tilt", [(1.0, 0.05), (13.0, 0.5)])
 def test_default_step_of_an_erasure_resolves_the_stiffest_place(barrier, tilt):
     kT, mobility = 1.5, 0.4

@@ -611,6 +611,16 @@ def test_crooks_beats_jarzynski_when_much_is_dissipated():
     assert crooks_free_energy(work, back).error < 0.5 * jarzynski_free_energy(work).error
 
 
+@pytest.mark.parametrize("kT", [0.1, 20.0])
+@pytest.mark.parametrize("shift", [-5000.0, 5000.0])
+def test_crooks_moves_with_the_free_energy_and_scales_with_kT(shift, kT):
+    forward, reverse = (gaussian_work(seed, 0.0, 1.0, 1.0, 1000) for seed in (1, 2))
+    plain = crooks_free_energy(forward, reverse)
+    moved = crooks_free_energy(kT * (forward + shift), kT * (reverse - shift), kT)
+    assert moved.value / kT - shift == pytest.approx(plain.value, abs=1e-7)
+    assert moved.error / kT == pytest.approx(plain.error, rel=1e-6)
+
+
 def test_estimators_survive_extreme_work():
     work = np.array([5000.0, 5000.5, 5001.0, 5000.2])
     assert 4999 < jarzynski_free_energy(work).value < 5001
@@ -625,6 +635,9 @@ def test_an_average_that_few_trajectories_dominate_warns():
 
 
 def test_work_histogram_integrates_to_one_and_its_error_is_binomial():
+    wide = work_histogram(np.array([0.5, 1.5, 1.6, 1.7]), np.array([0.0, 1.0, 3.0]))
+    assert wide.density == pytest.approx([0.25, 0.375])
+    assert wide.error == pytest.approx([math.sqrt(3 / 64), math.sqrt(3 / 64) / 2])
     work = gaussian_work(1, 0.0, 1.0, 1.0, 4000)
     histogram = work_histogram(work, 30)
     assert np.sum(histogram.density * np.diff(histogram.edges)) == pytest.approx(1)
