@@ -102,7 +102,7 @@ def test_every_duration_has_a_mean_above_the_bound_and_runs_below(erasures):
 
 def test_every_tilt_and_duration_respects_the_bound_of_its_reliability():
     tilts = [0, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.35, 0.5]
-    table = erasing.tilt_duration_table([0.1, 0.4, 1, 4, 16], tilts)
+    table = erasing.tilt_duration_table([0.1, 1, 4, 16], tilts)
     plot = erasing.tilt_explorer(table)
     for (duration, tilt), (work, success) in table.items():
         assert work >= landauer.erasure_bound(0.5, 1 - success)
@@ -112,7 +112,7 @@ def test_every_tilt_and_duration_respects_the_bound_of_its_reliability():
         assert 0 <= values["ln 2 − H(ε) (kT)"] <= min(work, LN2)
         if tilt in (0, 0.1, 0.5):
             draws(figure)
-    for duration in (0.1, 0.4, 1, 4, 16):
+    for duration in (0.1, 1, 4, 16):
         assert (np.diff([table[duration, a][1] for a in tilts]) > -1e-9).all(), "more tilt must not erase less"
 
 
