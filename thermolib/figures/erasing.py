@@ -17,8 +17,8 @@ from scipy.special import logsumexp, ndtr
 from thermolib import _check
 from thermolib.catalog import Experiment
 from thermolib.figures import COLORS, new_figure
-from thermolib.landauer import DoubleWell, binary_entropy, erasure_protocol
-from thermolib.langevin import Estimate, HarmonicTrap, Run, fokker_planck, free_energy, mean_work, work_histogram
+from thermolib.landauer import DoubleWell, binary_entropy, erase_exactly, erasure_protocol
+from thermolib.langevin import Estimate, HarmonicTrap, Run, free_energy, mean_work, work_histogram
 from thermolib.units import thermal_energy
 
 LN2 = math.log(2)
@@ -281,10 +281,8 @@ def tilt_duration_table(
     table = {}
     for duration in durations:
         for tilt in tilts:
-            well = DoubleWell(barrier, tilt)
-            grid = well.grid(points=points)
-            solution = fokker_planck(well, erasure_protocol(duration), grid, duration=duration, steps=steps)
-            success = solution.density[grid > 0].sum() / solution.density.sum()
+            solution = erase_exactly(duration, barrier=barrier, tilt=tilt, points=points, steps=steps)
+            success = solution.density[solution.grid > 0].sum() / solution.density.sum()
             table[duration, tilt] = float(solution.work[-1]), float(min(success, 1.0))
     return table
 
@@ -383,7 +381,7 @@ def measured_costs(rows: Sequence[tuple[str, float, float, str]]) -> Figure:
         raise ValueError("rows must list at least one cost, got none")
     fig, ax = new_figure(size=(5.6, 0.9 + 0.5 * len(rows)))
     markers = {"measured": "o", "fitted": "s", "simulated": "^"}
-    for y, (label, value, error, basis) in enumerate(rows):
+    for y, (_, value, error, basis) in enumerate(rows):
         _check.choice("basis", basis, markers)
         color = COLORS["simulation" if basis == "simulated" else "experiment"]
         bar = error if math.isfinite(error) else None

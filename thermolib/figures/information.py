@@ -92,7 +92,7 @@ def szilard_engine(partition: float, error: float) -> Readout:
         ax.set_title(f"reads “{side}” ({100 * chance:.0f} % of cycles): expand to {stop:.2f}", fontsize=9.5, loc="left")
     entries = (("information gained", cycle.information, "information"), ("work extracted", cycle.work, "work"),
                ("erasing the memory", -cycle.erasure_cost, "heat"), ("net", cycle.net, "ink"))
-    for row, (name, value, color) in enumerate(entries):
+    for row, (_, value, color) in enumerate(entries):
         ledger.barh(row, value, height=0.6, color=COLORS[color])
         text = f"{value:+.3f}".replace("-", "−") if abs(value) > 5e-4 else "0"
         ledger.text(1.02, row, text, va="center", ha="right", color=COLORS[color])
