@@ -64,3 +64,8 @@ def test_format_energy(joules, digits, text):
 def test_bad_input_names_the_rule_and_the_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_every_prefix_reads_as_its_power_of_ten():
+    for power, prefix in zip(range(-24, 13, 3), ("y", "z", "a", "f", "p", "n", "µ", "m", "", "k", "M", "G", "T"), strict=True):
+        assert units.format_energy(3.7 * 10.0**power) == f"3.70 {prefix}J"
