@@ -18,7 +18,7 @@ NAMES = ("tanh", "relu")
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """1797 handwritten digits, in the order of their source.
+    """1797 digits by 13 writers, in the order of their source.
 
     images: (1797, 64), gray values from 0 to 1. labels: (1797,), 0 to 9. train, held_out: which of them the networks
     were trained on (1437), and which they have not seen (360); a random split, so that the same writers are in both.

@@ -260,20 +260,10 @@ RUNGS = (
     ("read 32 bits from DRAM", "45 nm CMOS, 0.9 V (Horowitz)", "32-bit DRAM access"),
 )
 
-#: How a number on the ladder was obtained, by the `basis` of the catalog.
-BASES = {
-    "kT ln2": "law",
-    "ATP 30 kJ/mol": "estimate",
-    "table": "table",
-    "measured chip": "measured",
-    "TDP/peak dense": "rated power / peak rate",
-}
-
-
 def ladder_rungs() -> list[tuple[str, catalog.Hardware, str]]:
-    """(label, row of the catalog, how it was obtained) for each of `RUNGS`."""
+    """(label, row of the catalog, how it was obtained in the words of `catalog.KINDS`) for each of `RUNGS`."""
     rows = {(row.item, row.operation): row for row in catalog.hardware()}
-    return [(label, rows[item, operation], BASES[rows[item, operation].basis]) for label, item, operation in RUNGS]
+    return [(label, rows[item, operation], catalog.KINDS[rows[item, operation].kind]) for label, item, operation in RUNGS]
 
 
 def _power_of_ten(value: float) -> str:
@@ -287,7 +277,7 @@ def ladder(rungs: Sequence[tuple[str, catalog.Hardware, str]]) -> Figure:
     """Energy per operation on a logarithmic axis, from the bottom up, each point marked by how it was obtained."""
     if not rungs:
         raise ValueError("rungs must list at least one operation, got none")
-    markers = {"law": "D", "estimate": "^", "table": "s", "measured": "o", "rated power / peak rate": "v"}
+    markers = dict(zip(map(catalog.KINDS.get, ("law", "estimated", "table", "measured", "rated")), "D^sov"))
     fig, ax = new_figure(size=(5.6, 4.3))
     for y, (_, row, basis) in enumerate(rungs):
         joule = row.joule_per_operation
