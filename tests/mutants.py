@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("units", "langevin", "landauer")
+#: Paths in thermolib; the tests of a module carry its last word.
+MODULES = ("units", "langevin", "landauer", "digital", "substrates/dynamic", "substrates/quasistatic", "activations",
+           "hamiltonian", "blocks", "glauber")
 TIMEOUT = 300  # seconds; a fault that makes the tests hang is noticed, too
 
 #: (rule, operator, its replacement)
@@ -118,8 +120,9 @@ def killed(fault: Fault, source: str) -> bool:
         for name in ("pyproject.toml", "conftest.py"):
             shutil.copy(ROOT / name, copy / name)
         (copy / "thermolib" / f"{fault.module}.py").write_text(fault.planted(source), encoding="utf-8")
-        own = f"tests/test_{fault.module}.py"
-        others = [f"tests/test_{m}.py" for m in MODULES if m != fault.module]
+        tests = {m: f"tests/test_{Path(m).name}.py" for m in MODULES}
+        own = tests.pop(fault.module)
+        others = tests.values()
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", own, *others]
         environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
         try:
