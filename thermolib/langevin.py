@@ -43,6 +43,7 @@ class System(Protocol):
 
     shape is the shape of one state: () for a scalar coordinate, (d,) for d of them. energy maps x of shape
     (n,) + shape to (n,) energies in the reduced unit, force to -dU/dx of the shape of x; both return new arrays.
+    A system that Langevin steps would move wrongly says why in an attribute langevin_refusal, and is refused.
     """
 
     shape: tuple[int, ...]
@@ -153,6 +154,8 @@ def _check_step_size(system, protocol, x0, duration, dt, mobility) -> None:
 
 
 def _check_system(system: System, x0: np.ndarray, control: Control) -> None:
+    if reason := getattr(system, "langevin_refusal", ""):
+        raise ValueError(f"system must be one that Langevin steps can move, got one that they can not: {reason}")
     few = x0[:2].copy()
     energy, force = np.shape(system.energy(few, control)), np.shape(system.force(few, control))
     if energy != (len(few),):
