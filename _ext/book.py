@@ -125,6 +125,11 @@ class InlineFigures(SphinxPostTransform):
             image.replace_self(nodes.raw("", figure, format="html"))
 
 
+def escape_bars(app, what, name, item, options, lines: list[str]) -> None:
+    """A bar in a docstring is an absolute value or a condition, not the start of a substitution."""
+    lines[:] = [line.replace("|", r"\|") for line in lines]
+
+
 def embolden_parameters(app, what, name, item, options, lines: list[str]) -> None:
     """Our docstrings say "kT: thermal energy." in running text; print the names in bold."""
     if what not in ("function", "class", "method"):
@@ -144,6 +149,7 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(InlineFigures)
     app.add_post_transform(Paragraphs)
     app.add_post_transform(Punctuation)
+    app.connect("autodoc-process-docstring", escape_bars)
     app.connect("autodoc-process-docstring", embolden_parameters)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", drop_fontawesome_script)

@@ -263,7 +263,7 @@ _ACTIVATIONS = {
         ),
         Activation(
             "layer-norm", _layer_norm, _layer_norm_jacobian, vector=True,
-            without_potential="it would be a bare wall around the sphere of all normalized states, and hold none of them",
+            without_potential="it would be a bare wall around a ball of states; only the elastic form is implemented",
         ),
     )
 }

@@ -40,10 +40,9 @@ class HarmonicReset:
 
         sudden:   k jumps at once to its last value
         linear:   k rises in proportion to t
-        optimal:  k = kT / sigma^2 + (sigma_before - sigma_after) / (mobility duration sigma),  sigma linear in t,
-                  with a jump at either end: the least work of any reset that is complete at the end
+        optimal:  k = kT / sigma^2 + (sigma_before - sigma_after) / (mobility duration sigma),  sigma linear in t
 
-    The first two end with a distribution that is still too wide, and settles without further work.
+    The optimal one jumps at either end, and needs the least work of any reset that is complete at the end. The first two end with a distribution that is still too wide, and settles without further work.
 
     sigma_before: standard deviation over the inputs. sigma_after: the same after the reset, positive and less than
     sigma_before. kT, mobility: positive.
