@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 #: Paths in thermolib; the tests of a module carry its last word.
 MODULES = ("units", "langevin", "landauer", "digital", "substrates/dynamic", "substrates/quasistatic", "activations",
-           "hamiltonian", "blocks", "glauber")
+           "hamiltonian", "blocks", "glauber", "training", "budgets")
 TIMEOUT = 300  # seconds; a fault that makes the tests hang is noticed, too
 
 #: (rule, operator, its replacement)
@@ -115,7 +115,7 @@ def killed(fault: Fault, source: str) -> bool:
     """Whether the library's tests fail with this fault in a copy of the project."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for name in ("thermolib", "tests"):
+        for name in ("thermolib", "tests", "scripts"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "conftest.py"):
             shutil.copy(ROOT / name, copy / name)

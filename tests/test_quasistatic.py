@@ -273,7 +273,9 @@ def test_both_ends_of_the_bracket_against_quadrature():
     found = [substrates.drag_bracket(CHAIN, [LOW, HIGH], KT, friction=FRICTION, samples=400, rng=seed) for seed in SEEDS]
     for ends, exact in zip(("lower", "upper"), chain_ends(KT)):
         estimates = [getattr(b, ends) for b in found]
-        assert_consistent([e.value for e in estimates], [e.error for e in estimates], exact)
+        values, errors = np.transpose([(e.value, e.error) for e in estimates])
+        assert_consistent(values, errors, exact)
+        assert 0.6 < values.std(ddof=1) / errors.mean() < 1.6, "the error must be that of the scatter over seeds"
     few = [substrates.drag_bracket(CHAIN, [LOW, HIGH], KT, friction=FRICTION, samples=4, rng=seed).lower.value
            for seed in range(1000)]
     mean, error = mean_and_error(np.array(few))
@@ -395,6 +397,10 @@ def test_loop_agrees_with_the_ledger_with_its_area_and_with_fokker_planck():
     run = simulate(neuron, substrates.loop_protocol(tau), start, duration=tau, dt=0.01, kT=0.0, mobility=MOBILITY, rng=0)
     assert run.work[0] == pytest.approx(loop.work, rel=1e-3)
     assert run.x[0] == pytest.approx(loop.x[-1], abs=1e-3)
+    hasty = neuron.loop(4.0, amplitude=2.0, mobility=MOBILITY)
+    assert hasty.x[-1] - hasty.x[0] > 0.3, "it does not get back in time, and some of the work stays in it"
+    run = simulate(neuron, substrates.loop_protocol(4.0), start, duration=4.0, dt=0.002, kT=0.0, mobility=MOBILITY, rng=0)
+    assert run.work[0] == pytest.approx(hasty.work, rel=1e-4)
     cold = fokker_planck(neuron, substrates.loop_protocol(tau), np.linspace(-2.5, 2.5, 2000), duration=tau, steps=2000,
                          kT=0.002, mobility=MOBILITY)
     assert cold.work[-1] == pytest.approx(loop.work, rel=0.01)
@@ -508,7 +514,8 @@ def test_bad_input_is_refused_by_name():
         (lambda: substrates.BistableNeuron(0.0).slow_loop_work(10.0, 2.0), "coupling must not be 0"),
         (lambda: substrates.BistableNeuron(-1.0).kramers_time(KT), "coupling must be positive to have a barrier"),
         (lambda: substrates.loop_protocol(0.0), "duration must be positive"),
-        (lambda: analog(spread=[-0.1]), "spread must not be negative, got -0.1"),
+        (lambda: analog(spread=[-0.1]), "spread must not be negative, .* got a least one of -0.1"),
+        (lambda: analog(spread=[0.0]), "nor zero for all units"),
         (lambda: analog(drag=0.0), "drag must be positive"),
         (lambda: analog().following_energy(0.0), "duration must be positive"),
     ):

@@ -141,7 +141,7 @@ def drag_by_unit(per_unit: np.ndarray, widths: Sequence[int]) -> Figure:
         name = "output" if k == len(widths) else f"layer {k}"
         ax.text(start + (width - 1) / 2, 0.98 * top, f"{name}\n{share:.0f} %", ha="center", va="top", fontsize=9)
         start += width
-    ax.set(xlabel="unit", ylabel="drag γᵢ ∫(dxᵢ/dλ)² dλ", xlim=(-1, len(per_unit)), ylim=(0, top))
+    ax.set(xlabel="unit", ylabel="drag of the unit", xlim=(-1, len(per_unit)), ylim=(0, top))
     return fig
 
 

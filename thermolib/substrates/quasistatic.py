@@ -291,8 +291,8 @@ def scalar_drag(
         share = density / density.sum()
         push = steps * (system.energy(grid, path((k + 1) / steps)) - system.energy(grid, path(k / steps)))
         change = -share * (push - share @ push) / kT
-        # Summed from the nearer end, so that what is left in a tail is not rounding.
-        from_left, from_right = np.cumsum(change)[:-1], -np.cumsum(change[::-1])[::-1][1:]
+        # Up to its sign, and summed from the nearer end, so that what is left in a tail is not rounding.
+        from_left, from_right = np.cumsum(change)[:-1], np.cumsum(change[::-1])[::-1][1:]
         left = np.cumsum(share)[:-1] < 0.5
         between = np.sqrt(density[1:] * density[:-1])
         held = between > 1e-200 * density.max()
@@ -408,7 +408,8 @@ class BistableNeuron:
         amplitude, points = self._amplitude(amplitude), _check.count("points", points, least=2)
         speed = 4 * amplitude / duration
         moments = np.linspace(0, duration / 2, points)
-        first = x, heat = self.stationary_points(-amplitude)[0], 0.0
+        x, heat = self.stationary_points(-amplitude)[0], 0.0
+        at_start = self.energy(x, -amplitude)
         fields, states = [], []
         for turn in (-amplitude, amplitude):
             rate = -math.copysign(speed, turn)
@@ -421,8 +422,8 @@ class BistableNeuron:
             x, heat = leg.y[:, -1]
             fields.append(turn + rate * moments)
             states.append(leg.y[0])
-        stored = self.energy(x, -amplitude) - self.energy(first[0], -amplitude)
-        return HysteresisLoop(np.concatenate(fields), np.concatenate(states), float(heat + stored))
+        work = heat + self.energy(x, -amplitude) - at_start
+        return HysteresisLoop(np.concatenate(fields), np.concatenate(states), float(work))
 
 
 def loop_protocol(duration: float, amplitude: float = 2.0) -> ControlProtocol:
@@ -451,8 +452,8 @@ class AnalogNetwork:
 
     def __post_init__(self):
         spread = _check.array("spread", self.spread, ndim=1)
-        if (spread < 0).any():
-            raise ValueError(f"spread must not be negative, got {spread.min()}")
+        if (spread < 0).any() or not spread.any():
+            raise ValueError(f"spread must not be negative, nor zero for all units, got a least one of {spread.min()}")
         object.__setattr__(self, "spread", spread)
         for name in ("drag", "stiffness", "relaxation_time", "kT"):
             _check.positive(name, getattr(self, name))
@@ -481,11 +482,13 @@ class AnalogNetwork:
 
         The units are taken as Gaussian and are reset one by one. To write the next value costs extra.
         """
-        distance_squared = float(np.sum((np.hypot(self.spread, self.resolution) - self.resolution) ** 2))
-        return finite_time_bound(duration, distance_squared, entropy_drop=self.erasure_energy() / self.kT, kT=self.kT,
-                                 mobility=1 / self.friction)
+        return finite_time_bound(duration, self._reset_distance_squared(), entropy_drop=self.erasure_energy() / self.kT,
+                                 kT=self.kT, mobility=1 / self.friction)
 
     def crossover(self) -> float:
         """The duration beyond which following costs less than resetting at least costs; 0 if it always does."""
-        distance_squared = float(np.sum((np.hypot(self.spread, self.resolution) - self.resolution) ** 2))
-        return self.friction * max(self.drag - distance_squared, 0.0) / self.erasure_energy()
+        return self.friction * max(self.drag - self._reset_distance_squared(), 0.0) / self.erasure_energy()
+
+    def _reset_distance_squared(self) -> float:
+        """Squared Wasserstein-2 distances of Gaussians with the same mean, summed over the units."""
+        return float(np.sum((np.hypot(self.spread, self.resolution) - self.resolution) ** 2))
