@@ -1,95 +1,189 @@
-"""Blocks against finite differences and explicit loops, and the networks that are built of them."""
+"""Blocks against explicit loops; their pushes and pulls against differences and against each other."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
-from thermolib.blocks import Convolution, Dense, Product, Sum, TokenDense, transformer_block
+from thermolib.blocks import Block, Convolution, Dense, Product, Sum, TokenDense, transformer_block
 from thermolib.hamiltonian import NetworkHamiltonian
 
-KT = 0.3
+RNG = np.random.default_rng(5)
 
 
-def blocks():
-    rng = np.random.default_rng(5)
-    return {
-        "convolution": Convolution(rng.standard_normal((2, 3, 2, 3)), np.array([0.2, -0.1]), (3, 4, 5), "tanh", 2, reads=0),
-        "tokens": TokenDense(rng.standard_normal((2, 3)), np.array([0.3, 0.1]), 4, "tanh", reads=0),
-        "dense": Dense(rng.standard_normal((3, 5)), np.zeros(3), reads=0),
-        "sum": Sum(4, "identity", (0, 0)),
-        "product": Product("ihd,jhd->hij", ((3, 2, 2), (3, 2, 2)), "softmax", (0, 0), 0.7),
-    }
+def normal(*shape):
+    return RNG.standard_normal(shape)
 
 
-@pytest.mark.parametrize("name", blocks())
-def test_a_block_pushes_and_pulls_its_own_linear_response(name):
-    block, rng = blocks()[name], np.random.default_rng(6)
-    sources = [rng.standard_normal(n) for n in block.takes]
-    changes, g = [rng.standard_normal(n) for n in block.takes], rng.standard_normal(block.units)
-    ahead, behind = (block.input_sum([s + sign * 1e-6 * c for s, c in zip(sources, changes)]) for sign in (1, -1))
-    pushed = block.push(sources, changes)
-    assert pushed == pytest.approx((ahead - behind) / 2e-6, abs=1e-7)
-    assert sum(p @ c for p, c in zip(block.pull(sources, g), changes)) == pytest.approx(g @ pushed, rel=1e-10)
-    for k, (parameter, pulled) in enumerate(zip(block.parameters, block.parameter_pull(sources, g))):
-        moved = rng.standard_normal(parameter.shape)
-        sums = []
-        for sign in (1, -1):
-            changed = [p + sign * 1e-6 * moved if j == k else p for j, p in enumerate(block.parameters)]
-            sums.append(block.with_parameters(*changed).input_sum(sources))
-        assert np.sum(pulled * moved) == pytest.approx(g @ (sums[0] - sums[1]) / 2e-6, abs=1e-6)
+BLOCKS = {
+    "dense": Dense(normal(3, 4), normal(3)),
+    "convolution": Convolution(normal(3, 2, 3, 2), normal(3), (2, 6, 5), stride=2),
+    "token dense": TokenDense(normal(3, 4), normal(3), tokens=5),
+    "sum of one": Sum(6, "layer-norm", rows=2),
+    "sum of three": Sum(4, reads=(0, 1, 2)),
+    "scores": Product("ihd,jhd->hij", ((3, 2, 4), (3, 2, 4)), "softmax", (1, 2), 0.5),
+    "mix": Product("hij,jhd->ihd", ((2, 3, 3), (3, 2, 4)), reads=(1, 2), scale=-1.3),
+}
 
 
-def test_a_convolution_is_what_its_loops_say():
-    kernels, bias, image = np.random.default_rng(1).standard_normal((2, 3, 2, 3)), np.array([0.5, -1.0]), (3, 4, 5)
-    block = Convolution(kernels, bias, image, "identity", stride=2, reads=0)
-    picture = np.random.default_rng(2).standard_normal(image)
-    assert block.image_out == (2, 2, 2)
-    out = block.input_sum([picture.ravel()]).reshape(block.image_out)
-    for o, y, x in itertools.product(range(2), range(2), range(2)):
-        by_hand = bias[o] + sum(kernels[o, i, u, v] * picture[i, 2 * y + u, 2 * x + v]
-                                for i, u, v in itertools.product(range(3), range(2), range(3)))
-        assert out[o, y, x] == pytest.approx(by_hand, rel=1e-12)
+def sources_of(block):
+    return [normal(2, n) for n in block.takes]
 
 
-def small_networks():
-    rng = np.random.default_rng(8)
-    convolution = Convolution(0.5 * rng.standard_normal((2, 1, 3, 3)), np.zeros(2), (1, 6, 6), "relu")
-    pooled = Convolution(0.3 * rng.standard_normal((2, 2, 2, 2)), np.zeros(2), convolution.image_out, "tanh", stride=2)
-    answer = Dense(0.5 * rng.standard_normal((3, pooled.units)), np.zeros(3), "identity")
-    residual = [Dense(rng.standard_normal((4, 4)), np.zeros(4), "tanh"), Dense(rng.standard_normal((4, 4)), np.zeros(4), "tanh"),
-                Sum(4, "identity", (1, 2))]
-    return {"convolutional": ([convolution, pooled, answer], 36), "residual": (residual, 4),
-            "transformer": (transformer_block(3, 4, 2, 5, rng=3), 12)}
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+def test_push_is_the_derivative_of_the_input_sum(block):
+    sources, changes = sources_of(block), sources_of(block)
+    ahead, behind = ([s + sign * 1e-6 * c for s, c in zip(sources, changes)] for sign in (1, -1))
+    along = (block.input_sum(ahead) - block.input_sum(behind)) / 2e-6
+    assert along.shape == (2, block.units)
+    assert block.push(sources, changes) == pytest.approx(along, abs=1e-8)
 
 
-@pytest.mark.parametrize("name", small_networks())
-def test_networks_of_blocks_have_forces_and_one_minimum(name):
-    parts, inputs = small_networks()[name]
-    network = NetworkHamiltonian.from_blocks(parts, stiffness=1.4)
-    assert network.inputs == inputs
-    x0 = np.random.default_rng(1).standard_normal(inputs)
-    forward = network.forward(x0)
-    x = forward + 0.1 * np.random.default_rng(2).standard_normal(network.shape)
-    step = 1e-6 * np.eye(network.shape[0])
-    expected = (network.energy(x - step, x0) - network.energy(x + step, x0)) / 2e-6
-    assert network.force(x[None], x0)[0] == pytest.approx(expected, abs=1e-6)
-    assert network.energy(forward[None], x0)[0] < 1e-25
-    start = forward + np.random.default_rng(3).standard_normal((6, *network.shape))
-    assert np.abs(network.relax(x0, start) - forward).max() < 1e-6
-    drawn = network.sample(x0, 4, KT, 0)
-    assert drawn.shape == (4, *network.shape)
-    assert network.free_energy(KT) == pytest.approx(-0.5 * KT * network.shape[0] * math.log(2 * math.pi * KT / 1.4))
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+def test_pull_is_the_transpose_of_push(block):
+    sources, changes, g = sources_of(block), sources_of(block), normal(7, 2, block.units)
+    pulled = block.pull(sources, g)  # seven loads on each of two examples
+    work = sum(np.einsum("kmi,mi->km", p, c) for p, c in zip(pulled, changes))
+    assert work == pytest.approx(np.einsum("kmi,mi->km", g, block.push(sources, changes)), rel=1e-11)
 
 
-def test_bad_input_is_refused_by_name():
-    for call, message in (
-        (lambda: Convolution(np.ones((1, 2, 3, 3)), np.zeros(1), (2, 2, 5)), r"image must be \(2, at least 3, at least 3\)"),
-        (lambda: transformer_block(3, 4, 3, 5, rng=0), "heads must divide the width 4, got 3"),
-        (lambda: Product("ij,kl->kl", ((2, 3), (4, 2)), reads=(0, 1)), "subscripts must sum over no letter of one source alone"),
-        (lambda: Sum(4, "softmax", 0, rows=3), "rows must divide the 4 units, got 3"),
-        (lambda: Dense(np.ones((2, 3)), np.zeros(2), reads=(0, 1)), r"reads must name 1 source\(s\)"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            call()
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+def test_parameter_pull_is_the_slope_along_the_parameters(block):
+    sources, g = sources_of(block), normal(2, block.units)
+    pulled = block.parameter_pull(sources, g)
+    assert len(pulled) == len(block.parameters) == (2 if isinstance(block, Dense) else 0)
+    for k, (p, force) in enumerate(zip(block.parameters, pulled)):
+        way = normal(*p.shape)
+        moved = [list(block.parameters), list(block.parameters)]
+        moved[0][k], moved[1][k] = p + way, p - way
+        ahead, behind = (block.with_parameters(*parameters).input_sum(sources) for parameters in moved)
+        along = (g * (ahead - behind)).sum(axis=-1) / 2
+        assert force.shape == (2, *p.shape)
+        assert (force * way).reshape(2, -1).sum(axis=-1) == pytest.approx(along, rel=1e-11)
+
+
+def test_with_parameters_leaves_the_block_alone():
+    block = BLOCKS["convolution"]
+    source = sources_of(block)
+    before = block.input_sum(source)
+    other = block.with_parameters(2 * block.weight, block.bias)
+    assert np.array_equal(block.input_sum(source), before) and not np.array_equal(other.input_sum(source), before)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolution_against_loops(stride):
+    kernels, bias, image = normal(3, 2, 3, 2), normal(3), normal(2, 6, 5)
+    block = Convolution(kernels, bias, image.shape, stride=stride)
+    out = np.empty(block.image_out)
+    for o, y, x in np.ndindex(out.shape):
+        patch = image[:, stride * y : stride * y + 3, stride * x : stride * x + 2]
+        out[o, y, x] = bias[o] + (kernels[o] * patch).sum()
+    assert block.image_out == (3, (6 - 3) // stride + 1, (5 - 2) // stride + 1)
+    assert block.input_sum([image.ravel()]).reshape(out.shape) == pytest.approx(out, rel=1e-12)
+
+
+def test_token_dense_is_one_layer_for_all_tokens():
+    block, tokens = BLOCKS["token dense"], normal(5, 4)
+    expected = [block.weight @ token + block.bias for token in tokens]
+    assert block.input_sum([tokens.ravel()]).reshape(5, 3) == pytest.approx(np.array(expected), rel=1e-12)
+    assert block.rows == 5
+
+
+def test_products_against_loops():
+    query, key = normal(3, 2, 4), normal(3, 2, 4)
+    scores = BLOCKS["scores"].input_sum([query.ravel(), key.ravel()]).reshape(2, 3, 3)
+    for head, i, j in np.ndindex(scores.shape):
+        assert scores[head, i, j] == pytest.approx(0.5 * query[i, head] @ key[j, head])
+    assert BLOCKS["scores"].rows == 6  # a softmax for each head and query
+    weights, value = normal(2, 3, 3), normal(3, 2, 4)
+    mixed = BLOCKS["mix"].input_sum([weights.ravel(), value.ravel()]).reshape(3, 2, 4)
+    for i, head in np.ndindex(3, 2):
+        assert mixed[i, head] == pytest.approx(-1.3 * sum(weights[head, i, j] * value[j, head] for j in range(3)))
+
+
+def test_transformer_block_against_plain_numpy():
+    tokens, width, heads, hidden = 3, 8, 2, 10
+    blocks = transformer_block(tokens, width, heads, hidden, rng=4)
+    network = NetworkHamiltonian.from_blocks(blocks)
+    query, key, value, out, up, down = network.weights
+    x = normal(tokens, width)
+
+    def norm(v):
+        return (v - v.mean(1, keepdims=True)) / np.sqrt(v.var(1, keepdims=True) + 1e-5)
+
+    attended = np.zeros((tokens, width))
+    for head in range(heads):
+        own = slice(head * 4, head * 4 + 4)
+        q, k, v = (norm(x) @ w[own].T for w in (query, key, value))
+        scores = np.exp(q @ k.T / math.sqrt(4))
+        attended[:, own] = scores / scores.sum(1, keepdims=True) @ v
+    y = x + attended @ out.T
+    h = norm(y) @ up.T
+    y = y + (h * 0.5 * (1 + erf(h / math.sqrt(2)))) @ down.T
+    result = network.split(network.forward(x.ravel()))[-1]
+    assert result.reshape(tokens, width) == pytest.approx(y, rel=1e-10)
+    assert np.concatenate([w.ravel() for w in (query, down)]).std() == pytest.approx(math.sqrt((1 / 8 + 1 / 10) / 2), rel=0.15)
+
+
+def test_transformer_blocks_stack():
+    one = transformer_block(2, 4, 1, 6, rng=1)
+    two = transformer_block(2, 4, 1, 6, rng=2, first=13)
+    x0 = normal(8)
+    first = NetworkHamiltonian.from_blocks(one)
+    middle = first.split(first.forward(x0))[-1]
+    alone = NetworkHamiltonian.from_blocks(transformer_block(2, 4, 1, 6, rng=2)).forward(middle)
+    assert NetworkHamiltonian.from_blocks(one + two).forward(x0)[len(first.forward(x0)) :] == pytest.approx(alone, rel=1e-12)
+
+
+def test_a_block_of_ones_own():
+    """The base class says what to define; sources without parameters need no more than three methods."""
+
+    class Gate(Block):
+        """h = a b, unit by unit."""
+
+        def __init__(self, units, reads):
+            super().__init__(units, (units, units), "identity", reads)
+
+        def input_sum(self, sources):
+            return sources[0] * sources[1]
+
+        def push(self, sources, changes):
+            return changes[0] * sources[1] + sources[0] * changes[1]
+
+        def pull(self, sources, g):
+            return [g * sources[1], g * sources[0]]
+
+    network = NetworkHamiltonian.from_blocks([Dense(normal(3, 2), normal(3)), Gate(3, (1, 1))])
+    x0 = normal(4, 2)
+    assert network.split(network.forward(x0))[1] == pytest.approx(network.split(network.forward(x0))[0] ** 2)
+    assert network.relax(x0, normal(4, 6)) == pytest.approx(network.forward(x0), abs=1e-9)
+    for method, arguments in (("input_sum", 1), ("push", 2), ("pull", 2)):
+        with pytest.raises(NotImplementedError):
+            getattr(Block(1, (1,), "tanh", None), method)(*[[]] * arguments)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Dense(normal(3, 2), normal(2)), "bias must have the length 3 of its layer, got 2"),
+        (lambda: Dense(normal(3), normal(3)), "weight must have 2 dimension"),
+        (lambda: Dense(normal(3, 2), normal(3), "swish"), "activation must be one of"),
+        (lambda: Dense(normal(3, 2), normal(3), reads=(1, 2)), r"reads must name 1 source\(s\), got \(1, 2\)"),
+        (lambda: TokenDense(normal(3, 2), normal(2), 4), "bias must have one entry for each of 3 outputs, got 2"),
+        (lambda: TokenDense(normal(3, 2), normal(3), 0), "tokens must be an integer of at least 1, got 0"),
+        (lambda: Convolution(normal(3, 2, 3, 3), normal(3), (1, 8, 8)), r"image must be \(2, at least 3, at least 3\), got"),
+        (lambda: Convolution(normal(3, 2, 3, 3), normal(3), (2, 8, 2)), r"image must be .*, got \(2, 8, 2\)"),
+        (lambda: Convolution(normal(3, 2, 3, 3), normal(3), (2, 8, 8), stride=0), "stride must be an integer"),
+        (lambda: Sum(5, "layer-norm", rows=2), "rows must divide the 5 units, got 2"),
+        (lambda: Sum(0), "units must be an integer of at least 1, got 0"),
+        (lambda: Product("ik,jl->ij", ((2, 3), (2, 3)), reads=(1, 2)), "subscripts must sum over no letter of one source alone"),
+        (lambda: Product("ik,jk->ij", ((2, 3), (2, 3))), r"reads must name 2 source\(s\), got None"),
+        (lambda: Product("ik,jk->ij", ((2, 3), (2, 3)), reads=(1, 2), scale=math.nan), "scale must be a finite number"),
+        (lambda: transformer_block(2, 5, 2, 4, rng=1), "heads must divide the width 5, got 2"),
+        (lambda: transformer_block(2, 4, 2, 4, rng=None), "rng must be"),
+    ],
+)
+def test_bad_blocks_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -195,8 +195,8 @@ class FenchelYoung(_Form):
 
     def _same_temperature(self, kT):
         if self.kT is None or not math.isclose(kT, self.kT):
-            raise ValueError(f"kT must be that of the network in Fenchel-Young form, {self.kT}, where alone it is normalized, "
-                             f"got {kT}")
+            raise ValueError(f"kT must be that of the network in Fenchel-Young form, {self.kT}, where alone it is "
+                             f"normalized, got {kT}")
 
     def coordinate(self, x):
         return self.scale * self.activation.inverse(x)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import entr, erfcx, expit, log_ndtr, logit, logsumexp, ndtr, softmax, spence, xlogy
+from scipy.special import entr, erfcx, expit, logit, logsumexp, ndtr, softmax, spence, xlogy
 
 from thermolib import _check
 
@@ -176,12 +176,14 @@ def _softmax_jacobian(h):
 
 def _half_gaussian(u):
     """ln integral_0^inf exp(u y - y^2 / 2) dy, and its slope, the mean of y."""
-    below = np.minimum(u, 0.0)
-    left = np.log(math.sqrt(math.pi / 2) * erfcx(-below / math.sqrt(2)))
-    log_area = np.where(u < 0, left, 0.5 * u * u + 0.5 * math.log(2 * math.pi) + log_ndtr(u))
+    drop = np.exp(-0.5 * u * u)
+    missing = math.sqrt(math.pi / 2) * erfcx(np.abs(u) / math.sqrt(2))  # the integral at -abs(u)
+    area = np.where(u < 0, missing, math.sqrt(2 * math.pi) - missing * drop)  # for u > 0 times drop
     far = np.minimum(u, -100.0)  # where the two terms of the mean cancel, their series does not
-    tail = -(1 - 2 / far**2 + 10 / far**4 - 74 / far**6) / far
-    return log_area, np.where(u < -100, tail, u + np.exp(-log_area))
+    q = 1 / (far * far)
+    tail = -(1 - q * (2 - q * (10 - 74 * q))) / far
+    log_area = np.log(area) + 0.5 * np.maximum(u, 0.0) ** 2
+    return log_area, np.where(u < -100, tail, u + np.where(u < 0, 1.0, drop) / area)
 
 
 def _rounded_relu(h, kT):

@@ -133,6 +133,9 @@ class NetworkHamiltonian:
 
     def split_parameters(self, theta: np.ndarray) -> list[tuple[np.ndarray, ...]]:
         """A vector (..., N) of parameters, or of forces on them, as one tuple per layer, (W_l, b_l) of a dense one."""
+        count = sum(p.size for block in self.blocks for p in block.parameters)
+        if theta.shape[-1] != count:
+            raise ValueError(f"theta must hold {count} parameters along its last axis, got shape {theta.shape}")
         start, layers = 0, []
         for block in self.blocks:
             arrays = []
@@ -140,8 +143,6 @@ class NetworkHamiltonian:
                 arrays.append(theta[..., start : start + p.size].reshape(*theta.shape[:-1], *p.shape))
                 start += p.size
             layers.append(tuple(arrays))
-        if theta.shape[-1] != start:
-            raise ValueError(f"theta must hold {start} parameters along its last axis, got shape {theta.shape}")
         return layers
 
     def with_parameters(self, theta: np.ndarray) -> "NetworkHamiltonian":
@@ -265,7 +266,8 @@ class NetworkHamiltonian:
         """The stationary state of F that is reached downhill from start, for any number of inputs at once.
 
         Newton's method with a line search; for the way in time there is `langevin.simulate` at kT = 0. With a free
-        output there is one stationary state; with a clamped one there can be several.
+        output there is one stationary state, the forward pass; with a clamped one there can be several, and also for
+        continuous units in Fenchel-Young form at a temperature, where only the mean force is balanced.
 
         control: inputs (..., n_in), or a pair with targets (..., n_out). start: (..., n_units), or (..., n_hidden) if
         the output is clamped; by default the state at h = 0 or, clamped, the forward pass. tolerance: for the largest
@@ -283,12 +285,12 @@ class NetworkHamiltonian:
         if start.shape[-1:] != (units,) or not np.isfinite(start).all():
             raise ValueError(f"start must hold {units} finite units along its last axis, got shape {start.shape}")
         batch = np.broadcast_shapes(start.shape[:-1], *(part.shape[:-1] for part in held))
+        if units == 0:
+            return np.empty((*batch, 0))
         start, *held = (np.broadcast_to(a, (*batch, a.shape[-1])).reshape(-1, a.shape[-1]) for a in (start, *held))
         z = self._coordinates(start)
         if np.isnan(z).any():
             raise ValueError("start must lie in the domain of the activations, got a state outside")
-        if units == 0:
-            return np.empty((*batch, 0))
         return relaxed(self, z, tuple(held) if len(held) == 2 else held[0], tolerance, max_steps).reshape(*batch, units)
 
     def sample(self, control: np.ndarray, n: int, kT: float, rng) -> np.ndarray:
