@@ -127,6 +127,8 @@ def test_length_does_not_depend_on_the_schedule_and_is_least_drag():
     speed = substrates.speed_along(net, retimed, UNEVEN, 200)
     assert speed.max() / speed.min() == pytest.approx(1, abs=0.01)
     assert retimed(0.0) == pytest.approx(START) and retimed(1.0) == pytest.approx(END)
+    waiting = substrates.constant_speed(net, lambda s: line(max(0.0, 2 * s - 1)), UNEVEN, 4000)
+    assert waiting(0.5) == pytest.approx(retimed(0.5), abs=1e-3), "the time that the path wastes is used"
 
 
 def test_length_of_a_neuron_is_how_far_it_goes():
