@@ -35,8 +35,7 @@ _LANCZOS_STEPS = 60
 def training_bound(parameters: float, examples: float, noise_ratio: float = 1.0) -> float:
     """Heat of training in kT: 2 N D / r.
 
-    For overdamped parameters that see one example after the other, in small steps, near the optimum; derived in chapter
-    9.
+    For overdamped parameters that see one example after the other, in small steps, near the optimum (chapter 9).
 
     parameters: N, those that the data pull at. examples: D, shown, so that an epoch counts again. noise_ratio: r, thermal
     over statistical variance of a step. All positive.
