@@ -629,3 +629,15 @@ def test_knobs_reach_the_ratio_and_turn_nothing_else(knob):
     assert turned == replace(LEARNER, **{name: getattr(turned, name) for name in names})
     with pytest.raises(ValueError, match="knob must be one of energy scale, temperature, learning rate, got 'size'"):
         training.with_noise_ratio(LEARNER, 1.0, "size")
+
+
+def test_progress_is_shown_where_it_is_asked_for(capsys):
+    settings = {"time_per_example": 1.0, "rng": 0, "held_out": (X[None], Y[None])}
+    quiet = anneal(small_network(), X[None], Y[None], **settings)
+    training.simulate(LEARNER, 1.0, 3, learners=2, rng=0)
+    assert capsys.readouterr().err == ""
+    shown = anneal(small_network(), X[None], Y[None], progress=True, **settings)
+    training.simulate(LEARNER, 1.0, 3, learners=2, rng=0, progress=True)
+    text = capsys.readouterr().err
+    assert "1/1" in text and "accuracy=1.000" in text and "3/3" in text
+    assert np.array_equal(shown.heat, quiet.heat)
