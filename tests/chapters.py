@@ -5,6 +5,7 @@ import contextlib
 import functools
 import io
 import os
+import re
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,7 +13,7 @@ import nbformat
 
 from thermolib.explore import Calculator, Exploration, format_value
 
-__all__ = ["Calculator", "Exploration", "PATHS", "format_value", "read", "widgets"]
+__all__ = ["Calculator", "Exploration", "PATHS", "format_value", "read", "solutions", "widgets"]
 
 FOLDER = Path(__file__).parents[1] / "chapters"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
@@ -20,6 +21,12 @@ PATHS = sorted(FOLDER.glob("*.ipynb"))
 
 def read(path: Path) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
+
+
+def solutions(stem: str) -> list[str]:
+    """The Python code of the folded solutions of a chapter."""
+    text = "\n".join(c.source for c in read(FOLDER / f"{stem}.ipynb").cells if c.cell_type == "markdown")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 @functools.cache

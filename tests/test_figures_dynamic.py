@@ -1,19 +1,17 @@
 """The figures of "Dynamic substrates" draw, refuse, and obey the law in every state of every widget."""
 
-import json
 import math
 import re
 from pathlib import Path
 
 import chapters
-import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from drawing import draws, style  # noqa: F401
 from scipy.optimize import minimize_scalar
 
-from thermolib import _svg, digits, landauer
-from thermolib.figures import STYLE, dynamic
+from thermolib import digits, landauer
+from thermolib.figures import dynamic
 from thermolib.langevin import Estimate, mean_work
 from thermolib.substrates import (
     RESETS,
@@ -28,19 +26,9 @@ from thermolib.substrates import (
 )
 
 CHAPTER = Path(__file__).parents[1] / "chapters" / "04_dynamic_substrates.ipynb"
+SOLUTIONS = chapters.solutions("04_dynamic_substrates")
 LN2 = math.log(2)
 KT, MOBILITY = 1.5, 0.5
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context(STYLE):
-        yield
-
-
-def draws(figure):
-    assert isinstance(figure, Figure)
-    return _svg.text(_svg.svg_tree(figure, "t-"))
 
 
 @pytest.fixture(scope="module")
@@ -146,12 +134,6 @@ def test_bad_input_is_refused_by_name(reset, call, message):
 # --- folded solutions ------------------------------------------------------------------
 
 
-def solutions():
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 @pytest.fixture
 def given(reset, digit_data):
     """What the chapter has defined by the time the exercises come."""
@@ -163,14 +145,14 @@ def given(reset, digit_data):
 
 
 def test_linear_solution_meets_its_formula(given, capsys):
-    exec(solutions()[0], given)
+    exec(SOLUTIONS[0], given)
     formula, found, _, ratio = capsys.readouterr().out.split()
     assert float(formula) == pytest.approx(23.96, abs=0.01) and float(found) == pytest.approx(float(formula), rel=0.02)
     assert float(ratio) == pytest.approx(4.68, abs=0.01)
 
 
 def test_unfinished_solution_lies_between_sudden_and_complete(given, capsys):
-    exec(solutions()[1], given)
+    exec(SOLUTIONS[1], given)
     lines = [re.findall(r"[\d.]+", line) for line in capsys.readouterr().out.splitlines()]
     works = [float(line[1]) for line in lines]
     assert works == pytest.approx([11.943, 8.224, 3.360, 1.733], abs=1e-3)
@@ -183,7 +165,7 @@ def test_unfinished_solution_lies_between_sudden_and_complete(given, capsys):
 
 
 def test_tree_solution_is_a_normalized_model_between_the_others(given, capsys):
-    exec(solutions()[2], given)
+    exec(SOLUTIONS[2], given)
     cross, bound = (float(part) for part in re.findall(r"([\d.]+) ±", capsys.readouterr().out))
     assert (cross, bound) == (pytest.approx(14.6, abs=0.11), pytest.approx(6.0, abs=0.11))
     few = given["Tree"](given["fit_on"][:, 40:50])
@@ -194,7 +176,7 @@ def test_tree_solution_is_a_normalized_model_between_the_others(given, capsys):
 
 
 def test_wrong_audience_solution_pays_the_cross_entropy(given, capsys):
-    exec(solutions()[3], given)
+    exec(SOLUTIONS[3], given)
     bound, paid = (float(part) for part in re.findall(r"[\d.]+", capsys.readouterr().out))
     ones, p = given["activities"]["only 1"], given["p"]
     live = (p > 0) & (p < 1)

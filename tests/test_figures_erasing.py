@@ -1,33 +1,20 @@
 """The figures of "Erasing a bit" draw, refuse, and obey the law in every state of every widget."""
 
-import json
 import math
 import re
-from pathlib import Path
 
-import matplotlib as mpl
+import chapters
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from drawing import draws, style  # noqa: F401
 
-from thermolib import _svg, catalog, landauer, langevin
-from thermolib.figures import STYLE, erasing
+from thermolib import catalog, landauer, langevin
+from thermolib.figures import erasing
 from thermolib.langevin import Estimate, HarmonicTrap, mean_work, simulate
 
-CHAPTER = Path(__file__).parents[1] / "chapters" / "02_erasing_a_bit.ipynb"
+SOLUTIONS = chapters.solutions("02_erasing_a_bit")
 LN2 = math.log(2)
 KT, MOBILITY, STIFFNESS, DRAG = 1.5, 0.5, 3.0, 2.0
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context(STYLE):
-        yield
-
-
-def draws(figure):
-    assert isinstance(figure, Figure)
-    return _svg.text(_svg.svg_tree(figure, "t-"))
 
 
 @pytest.fixture(scope="module")
@@ -166,12 +153,6 @@ def test_bad_input_is_refused_by_name():
             call()
 
 
-def solutions():
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def given():
     """What the chapter has defined by the time the exercises come."""
     well = landauer.DoubleWell(barrier=13.0, tilt=0.5)
@@ -180,7 +161,7 @@ def given():
 
 
 def test_own_system_solution_agrees_with_fokker_planck(capsys):
-    exec(solutions()[0], given())
+    exec(SOLUTIONS[0], given())
     lines = re.findall(r"^[\d.]+ ([\d.]+) ± ([\d.]+) exact ([\d.]+)", capsys.readouterr().out, re.MULTILINE)
     assert len(lines) == 3
     for mean, error, exact in ((float(part) for part in line) for line in lines):
@@ -188,13 +169,13 @@ def test_own_system_solution_agrees_with_fokker_planck(capsys):
 
 
 def test_wrong_order_solution_stays_expensive(capsys):
-    exec(solutions()[1], given())
+    exec(SOLUTIONS[1], given())
     works = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
     assert works == pytest.approx([17.65, 14.26], abs=0.02)
 
 
 def test_stage_ratio_solution_improves_on_equal_stages(capsys):
-    exec(solutions()[2], given())
+    exec(SOLUTIONS[2], given())
     works = [float(line.split(") ")[1].split()[0]) for line in capsys.readouterr().out.splitlines()]
     assert works[0] == pytest.approx(1.61, abs=0.005)
     assert works[2] == pytest.approx(1.44, abs=0.005) and works[2] < works[1] < works[0] < works[3]

@@ -1,35 +1,22 @@
 """The figures of "The price of learning" draw, refuse, and obey the law in every state of every widget."""
 
-import json
 import math
 import re
 from dataclasses import replace
-from pathlib import Path
 
-import matplotlib as mpl
+import chapters
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from drawing import draws, style  # noqa: F401
 
-from thermolib import _svg, digits, training, units
-from thermolib.figures import STYLE, learning
+from thermolib import digits, training, units
+from thermolib.figures import learning
 from thermolib.langevin import Estimate, mean_work
 from thermolib.training import OnlineLearner, predict, with_noise_ratio
 
-CHAPTER = Path(__file__).parents[1] / "chapters" / "09_the_price_of_learning.ipynb"
+SOLUTIONS = chapters.solutions("09_the_price_of_learning")
 N, RATIOS = 16, [0.1, 0.5, 1, 5]
 BASE = OnlineLearner(640.0, 1 / (640 * 320), kT=1.3, mobility=0.7, parameters=N)
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context(STYLE):
-        yield
-
-
-def draws(figure):
-    assert isinstance(figure, Figure)
-    return _svg.text(_svg.svg_tree(figure, "t-"))
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +159,6 @@ def test_bad_input_is_refused_by_name(measured):
             call()
 
 
-def solutions():
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def numbers(text):
     return [float(x) for x in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", text)]
 
@@ -190,7 +171,7 @@ def given():
 
 
 def test_tracking_solution_finds_the_best_rate(capsys):
-    exec(solutions()[0], given())
+    exec(SOLUTIONS[0], given())
     first, second = capsys.readouterr().out.splitlines()
     best, guess = numbers(first)[0], numbers(first)[1]
     error, heat = numbers(second)
@@ -200,7 +181,7 @@ def test_tracking_solution_finds_the_best_rate(capsys):
 
 def test_tracking_solution_without_drift_is_the_exact_student():
     names = given()
-    exec(solutions()[0].split("rates =")[0], names)
+    exec(SOLUTIONS[0].split("rates =")[0], names)
     learner = replace(BASE, mobility=1.0, kT=0.4, time_per_example=0.3 / (640 * N))
     error, heat = names["tracking"](learner.step, N=N, v=0.0, kappa=640.0, kT=0.4)
     assert error == pytest.approx(2 * learner.excess_loss / 640.0)
@@ -208,7 +189,7 @@ def test_tracking_solution_without_drift_is_the_exact_student():
 
 
 def test_averaging_solution_divides_both_noises_alike(capsys):
-    exec(solutions()[1], given())
+    exec(SOLUTIONS[1], given())
     labels, bath = (numbers(line) for line in capsys.readouterr().out.splitlines())
     assert labels[1] / labels[0] == pytest.approx(30, rel=0.3)
     assert bath[1] / bath[0] == pytest.approx(30, rel=0.3)
@@ -216,6 +197,6 @@ def test_averaging_solution_divides_both_noises_alike(capsys):
 
 
 def test_stiff_output_solution_obeys_the_same_law(capsys):
-    exec(solutions()[2], given())
+    exec(SOLUTIONS[2], given())
     soft, stiff = (numbers(line)[-1] for line in capsys.readouterr().out.splitlines())
     assert soft == pytest.approx(0.96, abs=0.02) and stiff == pytest.approx(0.96, abs=0.02)

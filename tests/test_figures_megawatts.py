@@ -1,11 +1,10 @@
 """Figures and widgets of "From kT to megawatt-hours": they draw, refuse what makes no sense, and every state obeys a law."""
 
 import functools
-import json
 import math
 import re
-from pathlib import Path
 
+import chapters
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -15,7 +14,7 @@ from thermolib._svg import svg_tree
 from thermolib.figures import megawatts, styled
 from thermolib.langevin import Estimate
 
-CHAPTER = Path(__file__).parents[1] / "chapters" / "10_from_kT_to_megawatt_hours.ipynb"
+SOLUTIONS = chapters.solutions("10_from_kT_to_megawatt_hours")
 LN2 = math.log(2)
 MODELS = {m.model: m for m in catalog.models()}
 PARAMETERS, EXAMPLES, NEURONS, OPERATION = 1.75e11, 3e11, 1.18e7, 2.008e-12
@@ -190,12 +189,6 @@ def test_bad_input_is_refused_by_name(call, message):
 # --- the chapter's own numbers ------------------------------------------------------------------------------------------
 
 
-def solutions():
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def given():
     """What the chapter has defined by the time the exercises come."""
     return {"np": np, "budgets": budgets, "catalog": catalog, "models": MODELS, "N": PARAMETERS, "D": EXAMPLES,
@@ -203,7 +196,7 @@ def given():
 
 
 def test_device_in_use_solution(capsys):
-    exec(solutions()[0], given())
+    exec(SOLUTIONS[0], given())
     out = capsys.readouterr().out
     assert "tau = 6.81e-07 s, slowness 681" in out
     used, even = map(float, re.search(r"year ([\d.e+]+), break-even ([\d.e+]+)", out).groups())
@@ -212,7 +205,7 @@ def test_device_in_use_solution(capsys):
 
 
 def test_exponent_solution(capsys):
-    exec(solutions()[1], given())
+    exec(SOLUTIONS[1], given())
     count, slope, error = re.search(r"(\d+) models: exponent ([\d.]+) ± ([\d.]+)", capsys.readouterr().out).groups()
     assert (int(count), float(slope), float(error)) == (8, 0.95, 0.03)
 

@@ -1,35 +1,22 @@
 """The figures of "The whole network" draw, refuse, and obey the laws in every state; so do the chapter's three results."""
 
-import json
 import math
 import re
-from pathlib import Path
 
-import matplotlib as mpl
+import chapters
 import numpy as np
 import pytest
+from drawing import draws, style  # noqa: F401
 import zscores
-from matplotlib.figure import Figure
 
-from thermolib import _svg, blocks, digits, glauber, landauer, substrates
-from thermolib.figures import STYLE, network
+from thermolib import blocks, digits, glauber, landauer, substrates
+from thermolib.figures import network
 from thermolib.hamiltonian import NetworkHamiltonian
 from thermolib.langevin import jarzynski_free_energy, mean_work, simulate
 
-CHAPTER = Path(__file__).parents[1] / "chapters" / "07_the_whole_network.ipynb"
+SOLUTIONS = chapters.solutions("07_the_whole_network")
 MOBILITY, STIFFNESS, KT = 0.5, 2.0, 0.2
 A, B = np.array([-1.0, 0.5, 1.0, -0.5]), np.array([1.0, -1.0, 0.3, 0.8])
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context(STYLE):
-        yield
-
-
-def draws(figure):
-    assert isinstance(figure, Figure)
-    return _svg.text(_svg.svg_tree(figure, "t-"))
 
 
 @pytest.fixture(scope="module")
@@ -305,15 +292,9 @@ def test_bad_input_is_refused_by_name(data, classifier):
 # --- the solutions of the exercises ---
 
 
-def solutions():
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def run_solution(number, capsys, **given):
     """What the chapter has defined by the time the exercises come, and what the solution prints with it."""
-    exec(solutions()[number], {"np": np, "math": math, "kappa": STIFFNESS, "kT": KT, "blocks": blocks, "network": network,
+    exec(SOLUTIONS[number], {"np": np, "math": math, "kappa": STIFFNESS, "kT": KT, "blocks": blocks, "network": network,
                                "digits": digits, "NetworkHamiltonian": NetworkHamiltonian, **given})
     lines = capsys.readouterr().out.splitlines()
     return [[float(n) for n in re.findall(r"-?\d+\.\d+|-?\d+", line)] for line in lines]

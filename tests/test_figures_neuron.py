@@ -1,33 +1,20 @@
 """The figures of "One neuron" draw, refuse, and obey the law in every state of every widget."""
 
-import json
 import math
 import re
-from pathlib import Path
 
-import matplotlib as mpl
+import chapters
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from drawing import draws, style  # noqa: F401
 
-from thermolib import _svg, activations, hamiltonian, langevin
-from thermolib.figures import STYLE, neuron
+from thermolib import activations, hamiltonian, langevin
+from thermolib.figures import neuron
 from thermolib.langevin import Estimate
 
-CHAPTER = Path(__file__).parents[1] / "chapters" / "06_one_neuron.ipynb"
+SOLUTIONS = chapters.solutions("06_one_neuron")
 KT, MOBILITY = 0.4, 1.6
 get = activations.get
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context(STYLE):
-        yield
-
-
-def draws(figure):
-    assert isinstance(figure, Figure)
-    return _svg.text(_svg.svg_tree(figure, "t-"))
 
 
 def line(ax, k):
@@ -174,12 +161,6 @@ def test_bad_input_is_refused():
             call()
 
 
-def solutions():
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def given():
     """What the chapter has defined by the time the exercises come."""
     def single(activation, form="fenchel-young", kT=None):
@@ -203,7 +184,7 @@ def numbers(text):
 
 def test_solution_of_the_new_activation(forget_registered, capsys):
     names = given()
-    exec(solutions()[0], names)
+    exec(SOLUTIONS[0], names)
     mean, error, exact, cold = numbers(capsys.readouterr().out)
     assert abs(mean - exact) < 4 * error and cold - exact > 4 * error
     x = np.linspace(-12, 12, 100001)
@@ -217,7 +198,7 @@ def test_solution_of_the_new_activation(forget_registered, capsys):
 
 
 def test_solution_of_the_wrong_temperature(capsys):
-    exec(solutions()[1], given())
+    exec(SOLUTIONS[1], given())
     pulls = [float(row.split()[1]) for row in capsys.readouterr().out.splitlines()]
     assert len(pulls) == 3 and min(pulls) > 0
     x = np.linspace(-4, 8, 200001)
@@ -228,7 +209,7 @@ def test_solution_of_the_wrong_temperature(capsys):
 
 
 def test_solution_of_the_needle(capsys):
-    exec(solutions()[2], given())
+    exec(SOLUTIONS[2], given())
     mean, error, exact = numbers(capsys.readouterr().out)
     assert abs(mean - exact) < 4 * error
     along = np.linspace(-math.sqrt(3), math.sqrt(3), 200001)  # uniform on a sphere

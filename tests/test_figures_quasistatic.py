@@ -1,34 +1,21 @@
 """The figures of "Neurons that follow" draw, refuse, and obey the laws in every state of every widget."""
 
-import json
 import math
 import re
-from pathlib import Path
 
-import matplotlib as mpl
+import chapters
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from drawing import draws, style  # noqa: F401
 
-from thermolib import _svg, catalog, digits, substrates, units
-from thermolib.figures import STYLE, quasistatic
+from thermolib import catalog, digits, substrates, units
+from thermolib.figures import quasistatic
 from thermolib.hamiltonian import NetworkHamiltonian
 from thermolib.langevin import Estimate, simulate
 
-CHAPTER = Path(__file__).parents[1] / "chapters" / "05_quasi_static_substrates.ipynb"
+SOLUTIONS = chapters.solutions("05_quasi_static_substrates")
 MOBILITY, STIFFNESS = 0.5, 2.0
 KT300 = units.thermal_energy(300)
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context(STYLE):
-        yield
-
-
-def draws(figure):
-    assert isinstance(figure, Figure)
-    return _svg.text(_svg.svg_tree(figure, "t-"))
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +142,6 @@ def test_bad_input_is_refused_by_name():
 # --- the solutions of the exercises ---
 
 
-def solutions():
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def given(classifier):
     """What the chapter has defined by the time the exercises come."""
     rng, widths = np.random.default_rng(5), (4, 6, 5, 3)
@@ -179,7 +160,7 @@ def numbers(text):
 
 
 def test_solution_on_the_bound_that_does_not_apply(capsys, classifier):
-    exec(solutions()[0], given(classifier))
+    exec(SOLUTIONS[0], given(classifier))
     lines = [numbers(line.replace("^2", "")) for line in capsys.readouterr().out.splitlines()]
     works, lengths, moved = (np.array(column) for column in list(zip(*lines))[1:])
     assert list(works < lengths) == [True, True, True, False]
@@ -188,18 +169,18 @@ def test_solution_on_the_bound_that_does_not_apply(capsys, classifier):
 
 
 def test_solution_that_tightens_the_bracket(capsys, classifier):
-    exec(solutions()[1], given(classifier))
+    exec(SOLUTIONS[1], given(classifier))
     lower = [numbers(line)[1] for line in capsys.readouterr().out.splitlines()[:4]]
     assert lower == sorted(lower) and lower == pytest.approx([2.31, 2.43, 2.46, 2.47], abs=0.02)
 
 
 def test_solution_at_the_bifurcation(capsys, classifier):
-    exec(solutions()[2], given(classifier))
+    exec(SOLUTIONS[2], given(classifier))
     assert numbers(capsys.readouterr().out) == pytest.approx([-0.785, -0.791], abs=1e-3)
 
 
 def test_solution_that_lowers_the_barrier_first(capsys, classifier):
-    exec(solutions()[3], given(classifier))
+    exec(SOLUTIONS[3], given(classifier))
     lines = [numbers(line) for line in capsys.readouterr().out.splitlines()]
     assert [line[3] for line in lines] == pytest.approx([0.197, 0.066, 0.020], abs=1e-3)
     assert min(line[4] for line in lines) > 0.75
@@ -207,6 +188,6 @@ def test_solution_that_lowers_the_barrier_first(capsys, classifier):
 
 
 def test_solution_that_orders_the_inputs(capsys, classifier):
-    exec(solutions()[4], given(classifier))
+    exec(SOLUTIONS[4], given(classifier))
     drags = [numbers(line)[-1] for line in capsys.readouterr().out.splitlines()]
     assert drags == pytest.approx([22.5, 3.7, 1.5], abs=0.06)

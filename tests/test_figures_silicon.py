@@ -19,6 +19,7 @@ from thermolib.langevin import Estimate
 LN2 = math.log(2)
 STEM = "03_what_silicon_pays"
 PATH = chapters.FOLDER / f"{STEM}.ipynb"
+SOLUTIONS = chapters.solutions(STEM)
 
 
 @functools.cache
@@ -246,11 +247,6 @@ def test_every_widget_is_drawn_in_the_colors_of_the_book():
 # --- solutions ----------------------------------------------------------------------------------------------------------
 
 
-def solutions():
-    text = "\n".join(cell.source for cell in chapters.read(PATH).cells if cell.cell_type == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def given():
     """What the chapter has defined by the time the exercises come."""
     return {"np": np, "math": math, "digital": digital, "ln2": LN2, "data": digits.load(), "net": digits.network("tanh")}
@@ -258,7 +254,7 @@ def given():
 
 def test_the_adder_in_place_adds_and_leaves_its_carry_blank(capsys):
     names = given()
-    exec(solutions()[0], names)
+    exec(SOLUTIONS[0], names)
     printed = capsys.readouterr().out
     assert printed.count("True") == 3 and "False" not in printed and "gates: 24" in printed
     moved = names["in_place_adder"](3).permutation()
@@ -266,7 +262,7 @@ def test_the_adder_in_place_adds_and_leaves_its_carry_blank(capsys):
 
 
 def test_real_numbers_forget_less_than_random_ones(capsys):
-    exec(solutions()[1], given())
+    exec(SOLUTIONS[1], given())
     bits = [int(b) for b in re.findall(r": (\d+) bits", capsys.readouterr().out)]
     assert bits == pytest.approx([180, 231, 238], abs=3)
     assert max(bits) < 283

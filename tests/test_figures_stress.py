@@ -5,34 +5,24 @@ import math
 import re
 from pathlib import Path
 
-import matplotlib as mpl
+import chapters
 import numpy as np
 import pytest
+from drawing import draws, style  # noqa: F401
 import zscores
-from matplotlib.figure import Figure
 from scipy.optimize import minimize
 
-from thermolib import _svg, digits
-from thermolib.figures import STYLE, stress
+from thermolib import digits
+from thermolib.figures import stress
 from thermolib.hamiltonian import NetworkHamiltonian
 from thermolib.langevin import simulate
 from thermolib.training import anneal
 
 CHAPTER = Path(__file__).parents[1] / "chapters" / "08_stress_is_backpropagation.ipynb"
+SOLUTIONS = chapters.solutions("08_stress_is_backpropagation")
 MOBILITY, STIFFNESS = 0.5, 2.0
 X0 = np.array([1.0, -0.5, 0.8])
 RATIOS, TIMES = [0.01, 0.1, 0.3, 1, 3], [0, 0.2, 0.5, 1, 2, 5, 25]
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context(STYLE):
-        yield
-
-
-def draws(figure):
-    assert isinstance(figure, Figure)
-    return _svg.text(_svg.svg_tree(figure, "t-"))
 
 
 def small():
@@ -193,11 +183,6 @@ def cells():
     return json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
 
 
-def solutions():
-    text = "\n".join("".join(c["source"]) for c in cells() if c["cell_type"] == "markdown")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def given():
     """What the chapter has defined by the time the exercises come, with its own function for backpropagation."""
     names = {"np": np, "math": math}
@@ -218,7 +203,7 @@ def given():
 
 
 def printed(capsys, number):
-    exec(solutions()[number], given())
+    exec(SOLUTIONS[number], given())
     return capsys.readouterr().out
 
 
