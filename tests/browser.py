@@ -78,6 +78,10 @@ class Watched:
 
     def open(self, path: str):
         self.page.goto(f"{self.base}/{path}", wait_until="load")
+        # The first page only leads to another; that one has to be there, all of it.
+        self.page.wait_for_function(
+            "() => !document.querySelector('meta[http-equiv=Refresh]') && document.readyState === 'complete'"
+        )
         # The page is ready when MathJax is; without math there is no MathJax.
         self.page.wait_for_function(
             "() => !document.querySelector('.math') || (window.MathJax?.startup?.promise && true)"
