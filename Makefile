@@ -1,16 +1,18 @@
 # `make book` builds, `make test` proves, `make help` lists the rest.
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+COURSE_VENV := .venv-course
 SOURCES := $(shell find _config.yml _toc.yml intro.md references.bib requirements.txt pyproject.toml \
 	chapters appendices thermolib _ext _assets -type f \
 	-not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*')
 
-.PHONY: help book read test lab execute mutants benchmark clean
+.PHONY: help book read test course-env test-course lab execute mutants benchmark clean
 
 help:
 	@echo "make book       build the book, every notebook executed"
 	@echo "make read       serve the built book at http://localhost:8000"
 	@echo "make test       library, notebooks and built pages"
+	@echo "make test-course  problem sets and the grading of a class, in an environment of their own"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make execute    run the chapters and store their outputs"
 	@echo "make mutants    plant faults in thermolib and count how many the tests catch"
@@ -39,6 +41,18 @@ read: book
 test: book
 	$(PYTHON) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 \
 		tests chapters
+
+$(COURSE_VENV)/.installed: requirements-course.txt requirements.txt pyproject.toml course/pyproject.toml
+	python3 -m venv $(COURSE_VENV)
+	$(COURSE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-course.txt
+	$(COURSE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e . -e course
+	touch $@
+
+course-env: $(COURSE_VENV)/.installed
+	@echo "To grade: $(CURDIR)/$(COURSE_VENV)/bin/thermograde --help"
+
+test-course: $(COURSE_VENV)/.installed
+	$(COURSE_VENV)/bin/python -m pytest -n 2 --dist loadfile tests_course
 
 lab: $(VENV)/.installed
 	$(VENV)/bin/jupyter lab --notebook-dir=chapters
