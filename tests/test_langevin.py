@@ -1,6 +1,8 @@
 """The integrator, the ledger and the estimators against closed forms; kT, mobility and stiffness differ from 1 throughout."""
 
 import math
+import signal
+import time
 import tracemalloc
 
 import numpy as np
@@ -387,6 +389,20 @@ def test_memory_does_not_grow_with_the_number_of_steps():
 def test_progress_counts_every_step_of_every_block(capsys):
     simulate(TRAP, still, np.zeros(8193), duration=1.0, dt=0.01, kT=KT, rng=1, progress=True)
     assert "200/200" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_a_long_run():
+    """As the stop button of a notebook does; this one would go on for days."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            simulate(TRAP, still, np.zeros(20_000), duration=1e7, dt=0.01, kT=KT, rng=1)
+        assert time.monotonic() - start < 20
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_without_progress_nothing_is_printed(capsys):

@@ -247,7 +247,7 @@ def simulate(
     amplitude = np.sqrt(2 * kT * dt * mobility)
     starts = range(0, n, _BLOCK)
     bar = tqdm(total=len(starts) * steps, disable=not progress, unit="step")
-    bar_lock = threading.Lock()
+    bar_lock, stop = threading.Lock(), threading.Event()
 
     def run_block(start: int, rng: np.random.Generator) -> None:
         mine = slice(start, start + _BLOCK)
@@ -291,6 +291,8 @@ def simulate(
                 if not (np.isfinite(work_).all() and np.isfinite(heat_).all()):
                     raise FloatingPointError(f"a trajectory left the finite numbers by t = {duration * step / steps:.4g} "
                                              f"at dt = {dt:.3g}; a smaller dt may help")
+                if stop.is_set():
+                    return
                 with bar_lock:
                     bar.update((step - 1) % _FINITE_CHECK_STEPS + 1)
         last, work_[:] = energy_and_work_at(steps)
@@ -302,7 +304,11 @@ def simulate(
             run_block(start, rng)
 
     with bar, ThreadPoolExecutor(threads) as pool:
-        list(pool.map(quietly, starts, rng.spawn(len(starts))))
+        try:
+            list(pool.map(quietly, starts, rng.spawn(len(starts))))
+        except BaseException:
+            stop.set()  # interrupted, or failed in one block: the others need not run to their last step
+            raise
     return Run(x, work, heat, energy_change, dt, steps, rows * dt, recorded_x, recorded_work, recorded_heat)
 
 
