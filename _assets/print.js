@@ -6,14 +6,19 @@ const PAPER = { width: 642, text: 14 };
 
 function fitFormulas() {
   const scale = PAPER.text / parseFloat(getComputedStyle(document.documentElement).fontSize);
-  for (const formula of document.querySelectorAll("main mjx-container")) {
+  const formulas = [...document.querySelectorAll("main mjx-container")];
+  for (const formula of formulas) formula.style.removeProperty("--wtc-fit");
+  const fits = formulas.map((formula) => {
     const column = formula.closest("article").querySelector("section").clientWidth;
     const around = formula.closest("p, li, dd, summary, div").clientWidth;
     const width = formula.querySelector("mjx-math").getBoundingClientRect().width;
     // An indented paragraph is as much narrower than the paper as it is narrower than its column.
     const room = PAPER.width - (column - around) * scale;
-    if (width > 0) formula.style.setProperty("--wtc-fit", Math.min(1, room / (width * scale)).toFixed(3));
-  }
+    return room / (width * scale);
+  });
+  formulas.forEach((formula, k) => {
+    if (fits[k] < 1) formula.style.setProperty("--wtc-fit", fits[k].toFixed(3));
+  });
 }
 
 let theme;

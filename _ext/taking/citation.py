@@ -20,26 +20,30 @@ def _year(cff: Mapping) -> str:
     return str(cff["date-released"])[:4]
 
 
+def authors(cff: Mapping) -> str:
+    """People and groups, in one line."""
+    return ", ".join(
+        a["name"] if "name" in a else f"{a['given-names']} {a['family-names']}" for a in cff["authors"]
+    )
+
+
 def plain(cff: Mapping) -> str:
     """Authors (year). Title. Version. Where."""
-    names = [
-        a["name"] if "name" in a else f"{a['given-names']} {a['family-names']}" for a in cff["authors"]
-    ]
-    text = f"{', '.join(names)} ({_year(cff)}). {cff['title']}. Version {cff['version']}."
+    text = f"{authors(cff)} ({_year(cff)}). {cff['title']}. Version {cff['version']}."
     where = f"doi:{cff['doi']}" if "doi" in cff else cff.get("url") or cff.get("repository-code")
     return f"{text} {where}" if where else text
 
 
 def bibtex(cff: Mapping) -> str:
     """An entry of type misc, which every style knows; a group's name is kept in one piece."""
-    authors = " and ".join(
+    names = " and ".join(
         f"{{{_escape(a['name'])}}}"
         if "name" in a
         else f"{_escape(a['family-names'])}, {_escape(a['given-names'])}"
         for a in cff["authors"]
     )
     fields = {
-        "author": authors,
+        "author": names,
         "title": f"{{{_escape(cff['title'])}}}",
         "year": _year(cff),
         "note": f"Version {cff['version']}",

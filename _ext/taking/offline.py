@@ -5,6 +5,7 @@ python -m taking.offline BOOK ZIP, with the folder of the built pages.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def offline_zip(book: Path, path: Path) -> Path:
         raise ValueError(f"the book must be built first, found no intro.html in {book}")
     for name in LEFT_OUT:
         files.pop(f"{top}book/{name}", None)
+    for name in [n for n in files if n.endswith(".ipynb")]:
+        # A page opened as a file may load a script, but not save a file; see offline.js.
+        arguments = (name.rsplit("/", 1)[1], files[name].decode("utf-8"))
+        files[f"{name}.js"] = f"saveNotebook({', '.join(map(json.dumps, arguments))});\n".encode()
     return zips.write(path, files | {f"{top}START.html": START.encode()})
 
 
