@@ -29,7 +29,7 @@ What Thinking Costs, edition {version}: all notebooks, and the library they use.
 With Python 3.11 or later, in a terminal, in this folder:
 
     python -m pip install -r requirements.txt
-    python -m jupyter lab chapters
+    python -m jupyterlab chapters
 
 The first line installs the library and JupyterLab, in the versions with which the book was tested.
 It needs a network; after it nothing does. On Windows write "py" for "python". If the system does not let you

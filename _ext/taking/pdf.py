@@ -17,6 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 from taking import ROOT, citation
 
 HERE = Path(__file__).parent
+WIDTH = 642  # pixels between the margins of print.css
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"]
 
@@ -54,11 +55,16 @@ def page_numbers(pdf: bytes) -> dict[str, int]:
     }
 
 
+#: Write the numbers into the pages that show them; say whether one was not there yet.
 FILL_IN = """(numbers) => {
+    let moved = false;
     for (const e of document.querySelectorAll('.page-number')) {
-        if (!(e.dataset.of in numbers)) throw new Error(`no page for ${e.dataset.of}`);
-        e.textContent = numbers[e.dataset.of];
+        const number = numbers[e.dataset.of];
+        if (!number) throw new Error(`no page for ${e.dataset.of}`);
+        moved ||= e.textContent !== String(number);
+        e.textContent = number;
     }
+    return moved;
 }"""
 
 
@@ -71,6 +77,7 @@ def open_book(page: Page, book: Path, pages: list[dict], work: Path) -> None:
     style = (HERE / "pdf.css").read_text(encoding="utf-8")
     work.parent.mkdir(parents=True, exist_ok=True)
     work.write_text(html.replace("</head>", f"<style>{style}</style></head>"), encoding="utf-8")
+    page.set_default_timeout(600_000)  # hundreds of pages, on any machine
     page.emulate_media(media="print")
     page.goto(work.resolve().as_uri(), wait_until="load")
     page.evaluate("() => window.MathJax.startup.promise.then(() => document.fonts.ready).then(() => true)")
@@ -78,13 +85,10 @@ def open_book(page: Page, book: Path, pages: list[dict], work: Path) -> None:
 
 def print_book(page: Page) -> bytes:
     """Print, fill in what is on which page, and print again until that stays as it is."""
-    numbers: dict[str, int] = {}
     for _ in range(4):
         pdf = page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
-        before, numbers = numbers, page_numbers(pdf)
-        if numbers == before:
+        if not page.evaluate(FILL_IN, page_numbers(pdf)):
             return pdf
-        page.evaluate(FILL_IN, numbers)
     raise RuntimeError("the page numbers moved each time they were filled in")
 
 
@@ -98,7 +102,7 @@ def make_pdf(book: Path, path: Path, pages: list[dict] | None = None) -> Path:
         raise RuntimeError(f"printing needs Chromium or Chrome, looked for {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 642, "height": 900})
+        page = browser.new_page(viewport={"width": WIDTH, "height": 900})
         open_book(page, book, pages or reading_order(), path.with_suffix(".html"))
         pdf = print_book(page)
         browser.close()
