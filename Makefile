@@ -2,16 +2,21 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 COURSE_VENV := .venv-course
+EDITION := what-thinking-costs-$(shell sed -n 's/^version: //p' CITATION.cff)
 SOURCES := $(shell find _config.yml _toc.yml intro.md references.bib requirements.txt pyproject.toml \
-	chapters appendices thermolib _ext _assets -type f \
+	CITATION.cff README.md LICENSE LICENSE-TEXT chapters appendices thermolib _ext _assets -type f \
 	-not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*')
 
-.PHONY: help book read test course-env test-course lab execute mutants benchmark clean
+.PHONY: help book read offline pdf site test test-pdf course-env test-course lab execute mutants benchmark clean
 
 help:
 	@echo "make book       build the book, every notebook executed"
 	@echo "make read       serve the built book at http://localhost:8000"
+	@echo "make offline    the book as one zip, to unpack and read anywhere"
+	@echo "make pdf        the book as one PDF"
+	@echo "make site       the folder to publish: the book with its zip and its PDF"
 	@echo "make test       library, notebooks and built pages"
+	@echo "make test-pdf   the PDF of the whole book"
 	@echo "make test-course  problem sets and the grading of a class, in an environment of their own"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make execute    run the chapters and store their outputs"
@@ -38,9 +43,21 @@ book: _build/.built
 read: book
 	$(PYTHON) -m http.server --directory _build/html 8000
 
+offline: book
+	PYTHONPATH=_ext $(PYTHON) -m taking.offline _build/html dist/$(EDITION).zip
+
+pdf: book
+	PYTHONPATH=_ext $(PYTHON) -m taking.pdf _build/html dist/$(EDITION).pdf
+
+site: offline pdf
+	PYTHONPATH=_ext $(PYTHON) -m taking.site _build/html _build/site dist/$(EDITION).zip dist/$(EDITION).pdf
+
 test: book
 	$(PYTHON) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 \
 		tests chapters
+
+test-pdf: book
+	WHOLE_BOOK=1 $(PYTHON) -m pytest tests/test_pdf.py
 
 $(COURSE_VENV)/.installed: requirements-course.txt requirements.txt pyproject.toml course/pyproject.toml
 	python3 -m venv $(COURSE_VENV)
@@ -68,4 +85,4 @@ benchmark: $(VENV)/.installed
 	$(PYTHON) benchmarks/langevin.py
 
 clean:
-	rm -rf _build
+	rm -rf _build dist
