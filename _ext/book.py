@@ -121,6 +121,7 @@ def setup(app: Sphinx) -> dict:
     os.environ[figures.FROZEN_VARIABLE] = "1"
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("weight")
+    app.setup_extension("finding")
     app.add_post_transform(InlineFigures)
     app.add_post_transform(Paragraphs)
     app.add_post_transform(Punctuation)
