@@ -81,6 +81,14 @@ def drop_unused(static: Path) -> None:
         path.unlink()
 
 
+def open_first_page(app: Sphinx) -> None:
+    """The address of the book shows its first page; the book tool would only put a page there that leads on."""
+    first = Path(app.outdir) / f"{app.config.root_doc}.html"
+    page = first.read_text(encoding="utf-8")
+    canonical = f'<link rel="canonical" href="{first.name}" />\n</head>'
+    (first.parent / "index.html").write_text(page.replace("</head>", canonical, 1), encoding="utf-8")
+
+
 def lighten(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
@@ -88,6 +96,7 @@ def lighten(app: Sphinx, error: Exception | None) -> None:
     drop_unused(static)
     subset_icons(static)
     bundle_mathjax(static)
+    open_first_page(app)
 
 
 def setup(app: Sphinx) -> dict:
