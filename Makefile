@@ -7,7 +7,7 @@ SOURCES := $(shell find _config.yml _toc.yml intro.md references.bib requirement
 	CITATION.cff README.md LICENSE LICENSE-TEXT chapters appendices thermolib _ext _assets -type f \
 	-not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*')
 
-.PHONY: help book read offline pdf site test test-pdf course-env test-course lab execute mutants benchmark clean
+.PHONY: help book read offline pdf site test test-pdf course-env test-course lab execute mutants benchmark benchmark-pages clean
 
 help:
 	@echo "make book       build the book, every notebook executed"
@@ -22,6 +22,7 @@ help:
 	@echo "make execute    run the chapters and store their outputs"
 	@echo "make mutants    plant faults in thermolib and count how many the tests catch"
 	@echo "make benchmark  time the integrator"
+	@echo "make benchmark-pages  time the first visit of each page and every widget"
 	@echo "make clean      remove what was built"
 
 $(VENV)/.installed: requirements.txt pyproject.toml
@@ -83,6 +84,9 @@ mutants: $(VENV)/.installed
 
 benchmark: $(VENV)/.installed
 	$(PYTHON) benchmarks/langevin.py
+
+benchmark-pages: book
+	$(PYTHON) benchmarks/pages.py
 
 clean:
 	rm -rf _build dist

@@ -5,11 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import html
-import importlib.metadata
 import inspect
 import os
 import re
-import shutil
 from pathlib import Path
 
 from docutils import nodes
@@ -21,33 +19,9 @@ from thermolib import _svg, figures
 
 logger = logging.getLogger(__name__)
 
-#: What a page needs of the MathJax package: one script and its fonts.
-MATHJAX = re.compile(r"/mathjax/(tex-chtml\.js|output/chtml/fonts/woff-v2/[^/]+\.woff)$")
 WIDGET = re.compile(r"<wtc-(?:explore|calculator) .*?</wtc-(?:explore|calculator)>", re.DOTALL)
 PUNCTUATION = re.compile(r"[,.;:!?)\]”’]+")
 CAPTION = re.compile(r"(Figure|Table) \d+\.\d+\.$")
-
-
-def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Put MathJax beside the pages, so that they need no network."""
-    if error or app.builder.format != "html":
-        return
-    target = Path(app.outdir) / "_static" / "mathjax"
-    copied = 0
-    for file in importlib.metadata.files("sphinx-mathjax-offline"):
-        if found := MATHJAX.search(file.as_posix()):
-            destination = target / found.group(1)
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file.locate(), destination)
-            copied += 1
-    if copied < 20:
-        raise RuntimeError(f"MathJax must come with its script and fonts, found {copied} files")
-
-
-def drop_fontawesome_script(app: Sphinx, error: Exception | None) -> None:
-    """The theme draws its icons from a font; the script that draws them again weighs 1.5 MB."""
-    if not error and app.builder.format == "html":
-        (Path(app.outdir) / "_static" / "scripts" / "fontawesome.js").write_text("")
 
 
 def report_widgets(app: Sphinx, error: Exception | None) -> None:
@@ -146,12 +120,12 @@ def embolden_parameters(app, what, name, item, options, lines: list[str]) -> Non
 def setup(app: Sphinx) -> dict:
     os.environ[figures.FROZEN_VARIABLE] = "1"
     app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("weight")
+    app.setup_extension("finding")
     app.add_post_transform(InlineFigures)
     app.add_post_transform(Paragraphs)
     app.add_post_transform(Punctuation)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("autodoc-process-docstring", embolden_parameters)
-    app.connect("build-finished", copy_mathjax)
-    app.connect("build-finished", drop_fontawesome_script)
     app.connect("build-finished", report_widgets)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -75,7 +75,7 @@ def test_every_image_says_what_it_shows(context, address, path):
 def test_captions_and_questions_stand_out(path):
     text = (BOOK / path).read_text(encoding="utf-8")
     assert text.count('<p class="wtc-predict"><strong>Predict.') == text.count("<strong>Predict.") >= 3
-    captions = len(re.findall(r'<p class="wtc-caption"><strong>Figure \d+\.\d+\.', text))
+    captions = len(re.findall(r'<p class="wtc-caption" id="figure-(\d+)-(\d+)"><strong>Figure \1\.\2\.', text))
     assert captions == len(re.findall(r"<p[^>]*><strong>Figure \d+\.\d+\.", text)) >= 4
 
 

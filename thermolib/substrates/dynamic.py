@@ -467,7 +467,7 @@ def cell_entropies(values, resolution: float, corrected: bool = False) -> np.nda
 
 
 def quantized_forward(network: NetworkHamiltonian, x0, resolution: float, range: float = 2.0) -> np.ndarray:
-    """The forward pass of a network whose non-linear neurons hold their values in cells: a state (..., n_units).
+    """The forward pass of a network whose nonlinear neurons hold their values in cells: a state (..., n_units).
 
     A value is cut off at +-range / 2 and read as the middle of its cell; what the next layer sees is that. Linear layers
     are left alone.

@@ -1,0 +1,44 @@
+// How the search page orders what it found: the chapters that are about it first, then everything else.
+// Sphinx calls score() for every result. finding.py counts words and terms when the book is built.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false; // would need fetch
+
+// Sphinx takes an anchor for a selector; ours may have dots in them.
+const textOf = Search.htmlToText;
+Search.htmlToText = (html, anchor) => textOf(html, anchor && `#${CSS.escape(anchor.slice(1))}`);
+
+var Scorer = {
+  objNameMatch: 11,
+  objPartialMatch: 6,
+  objPrio: { 0: 15, 1: 5, 2: -5 },
+  objPrioDefault: 0,
+  title: 15,
+  partialTitle: 7,
+  term: 5,
+  partialTerm: 2,
+
+  // What the chapter has of a word. A word that is only begun counts half of the best one it may become.
+  weight: (stem, page) => {
+    const exact = Search.weights[stem]?.[page];
+    if (exact || stem.length < 3) return exact ?? 0;
+    const begun = Object.keys(Search.weights).filter((other) => other.startsWith(stem));
+    return Math.max(0, ...begun.map((other) => Search.weights[other][page] ?? 0)) / 2;
+  },
+
+  // What the glossary finds in the chapter: up to 30 for a term that was asked for in full.
+  defined: (stems, page) => {
+    const shares = Search.terms
+      .filter(([term, chapter]) => chapter === page && stems.every((stem) => term.includes(stem)))
+      .map(([term]) => stems.length / term.length);
+    return 30 * Math.max(0, ...shares);
+  },
+
+  score: ([page, title, anchor, description, score]) => {
+    const query = new URLSearchParams(location.search).get("q") ?? "";
+    const stemmer = new Stemmer();
+    const stems = splitQuery(query.toLowerCase())
+      .filter((word) => !stopwords.includes(word))
+      .map((word) => stemmer.stemWord(word));
+    const weight = stems.reduce((sum, stem) => sum + Scorer.weight(stem, page), 0);
+    return weight > 0 ? 100 + weight + Scorer.defined(stems, page) + score / 100 : score;
+  },
+};
