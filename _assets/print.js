@@ -23,10 +23,11 @@ function fitFormulas() {
 
 let theme;
 addEventListener("beforeprint", () => {
-  theme = document.documentElement.dataset.theme;
+  theme ??= document.documentElement.dataset.theme;
   document.documentElement.dataset.theme = "light";
   fitFormulas();
 });
 addEventListener("afterprint", () => {
   document.documentElement.dataset.theme = theme;
+  theme = undefined;
 });
