@@ -17,7 +17,7 @@ function fitFormulas() {
     return room / (width * scale);
   });
   formulas.forEach((formula, k) => {
-    if (fits[k] < 1) formula.style.setProperty("--wtc-fit", fits[k].toFixed(3));
+    if (fits[k] < 1) formula.style.setProperty("--wtc-fit", Math.floor(1000 * fits[k]) / 1000);
   });
 }
 

@@ -21,7 +21,8 @@ SOME = ("intro.html", "chapters/09_the_price_of_learning.html", "appendices/refe
 PAGES = [p for p in pdf.reading_order() if os.environ.get("WHOLE_BOOK") or p["path"] in SOME]
 CHAPTERS = [p["path"] for p in PAGES if p["path"].startswith("chapters/")]
 POINT = 72 / 96  # of a pixel
-MARGIN = 22 / 25.4 * 72
+LEFT, FOOT = 20 / 25.4 * 72, 22 / 25.4 * 72 - 2  # points, of the margins in pdf.css
+HEAD = 297 / 25.4 * 72 - FOOT
 
 
 def squeeze(text):
@@ -57,22 +58,31 @@ def printed(document):
     return pypdf.PdfReader(io.BytesIO(pdf.print_book(document)))
 
 
-def pieces(page, low=MARGIN - 2, high=842 - MARGIN + 2):
-    """The texts on a page of the PDF, without head and foot, and where each starts: points from the left."""
+@pytest.fixture(scope="module")
+def pieces(printed):
+    """For each page of the PDF the pieces of text on it, with where they start: points from the left and the foot."""
     found = []
+    for page in printed.pages:
+        found.append([])
 
-    def visit(text, cm, tm, *_):
-        x, y = (tm[4] * cm[k] + tm[5] * cm[k + 2] + cm[k + 4] for k in (0, 1))
-        if low < y < high:
-            found.append((text, x))
+        def visit(text, cm, tm, *_):
+            if text.strip():
+                found[-1].append((text, *(tm[4] * cm[k] + tm[5] * cm[k + 2] + cm[k + 4] for k in (0, 1))))
 
-    page.extract_text(visitor_text=visit)
+        page.extract_text(visitor_text=visit)
     return found
 
 
 @pytest.fixture(scope="module")
-def texts(printed):
-    return [squeeze("".join(text for text, _ in pieces(page))) for page in printed.pages]
+def texts(pieces):
+    """What each page says, without its head and its number.
+
+    The reader of the PDF does not know where half transparent text is, and puts it near the foot.
+    """
+    return [
+        squeeze("".join(t for t, _, y in page if y < HEAD and (y > FOOT or t.strip() != str(number))))
+        for number, page in enumerate(pieces, 1)
+    ]
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
@@ -151,7 +161,7 @@ def test_a_wide_formula_is_set_smaller(document):
             const formula = document.querySelector('mjx-container[display]');
             const width = () => formula.querySelector('mjx-math').getBoundingClientRect().width;
             const size = formula.style.fontSize;
-            formula.style.fontSize = '2000%';
+            formula.style.fontSize = '400%';
             const before = width();
             dispatchEvent(new Event('beforeprint'));
             const after = width();
@@ -160,15 +170,14 @@ def test_a_wide_formula_is_set_smaller(document):
         }"""
     )
     assert widths[0] > pdf.WIDTH
-    assert widths[1] == pytest.approx(pdf.WIDTH, abs=1)
+    assert widths[1] == pytest.approx(pdf.WIDTH, rel=0.01)
 
 
-def test_text_starts_between_the_margins(printed):
-    for number, page in enumerate(printed.pages, 1):
-        starts = [x for text, x in pieces(page) if text.strip()]
-        left = (float(page.mediabox.width) - pdf.WIDTH * POINT) / 2
+def test_text_starts_between_the_margins(pieces):
+    for number, page in enumerate(pieces, 1):
+        starts = [x for _, x, y in page if FOOT < y < HEAD]
         assert starts, f"page {number} is empty"
-        assert left - 2 <= min(starts) and max(starts) <= left + pdf.WIDTH * POINT, f"page {number}"
+        assert LEFT - 2 <= min(starts) and max(starts) <= LEFT + pdf.WIDTH * POINT, f"page {number}"
 
 
 def test_page_numbers_are_right(document, texts):
@@ -191,10 +200,9 @@ def test_page_numbers_are_right(document, texts):
     assert len(shown) > folded + len(PAGES)
 
 
-def test_the_foot_of_a_page_says_which_it_is(printed):
-    for number, page in list(enumerate(printed.pages, 1))[1:]:
-        foot = [text.strip() for text, _ in pieces(page, low=0, high=MARGIN - 2)]
-        assert str(number) in foot
+def test_the_foot_of_a_page_says_which_it_is(pieces):
+    for number, page in list(enumerate(pieces, 1))[1:]:
+        assert str(number) in [text.strip() for text, _, y in page if y < FOOT]
 
 
 def test_bookmarks_name_every_heading(document, printed):
