@@ -17,16 +17,17 @@ function fitFormulas() {
     return room / (width * scale);
   });
   formulas.forEach((formula, k) => {
-    if (fits[k] < 1) formula.style.setProperty("--wtc-fit", fits[k].toFixed(3));
+    if (fits[k] < 1) formula.style.setProperty("--wtc-fit", Math.floor(1000 * fits[k]) / 1000);
   });
 }
 
 let theme;
 addEventListener("beforeprint", () => {
-  theme = document.documentElement.dataset.theme;
+  theme ??= document.documentElement.dataset.theme;
   document.documentElement.dataset.theme = "light";
   fitFormulas();
 });
 addEventListener("afterprint", () => {
   document.documentElement.dataset.theme = theme;
+  theme = undefined;
 });

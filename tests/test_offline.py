@@ -134,7 +134,7 @@ def test_every_page_is_reached_under_a_sub_path(context, sub_path):
     watched = Watched(context, f"{sub_path}/")
     page = watched.page
     page.goto(f"{sub_path}/")
-    page.wait_for_url(f"{sub_path}/intro.html")
+    page.locator("article h1").wait_for()  # the first page itself, or a page that leads there
     waiting, seen = [page.url], set()
     while waiting:
         address = waiting.pop()
@@ -148,7 +148,7 @@ def test_every_page_is_reached_under_a_sub_path(context, sub_path):
         assert not [a for a in links if a.startswith(root) and not a.startswith(sub_path)]
     # Loads that the next page cut short are no fault; what is missing answers with 404.
     assert not [f for f in watched.faults if not f.startswith("failed: ")]
-    reached = {unquote(urlsplit(a).path).removeprefix("/some/sub/path/") for a in seen}
+    reached = {unquote(urlsplit(a).path).removeprefix("/some/sub/path/") or "index.html" for a in seen}
     built = {p.relative_to(BOOK).as_posix() for p in BOOK.rglob("*.html") if "_static" not in p.parts}
     assert reached <= built
     assert built - reached <= UNLINKED

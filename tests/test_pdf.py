@@ -6,6 +6,7 @@ By default a few pages are printed and looked at; `make test-pdf` looks at the w
 import io
 import os
 import re
+import unicodedata
 
 import pypdf
 import pytest
@@ -20,12 +21,13 @@ SOME = ("intro.html", "chapters/09_the_price_of_learning.html", "appendices/refe
 PAGES = [p for p in pdf.reading_order() if os.environ.get("WHOLE_BOOK") or p["path"] in SOME]
 CHAPTERS = [p["path"] for p in PAGES if p["path"].startswith("chapters/")]
 POINT = 72 / 96  # of a pixel
-MARGIN = 22 / 25.4 * 72
+LEFT, FOOT = 20 / 25.4 * 72, 22 / 25.4 * 72 - 2  # points, of the margins in pdf.css
+HEAD = 297 / 25.4 * 72 - FOOT
 
 
 def squeeze(text):
-    """Text without spaces, and without the hyphens at which lines break."""
-    return re.sub(r"[\s\u200b-]+", "", text)
+    """Text without spaces, ligatures and the hyphens at which lines break."""
+    return re.sub(r"[\s\u200b-]+", "", unicodedata.normalize("NFKC", text))
 
 
 def soup(path):
@@ -56,16 +58,31 @@ def printed(document):
     return pypdf.PdfReader(io.BytesIO(pdf.print_book(document)))
 
 
-def pieces(page):
-    """The texts on a page of the PDF between head and foot, with where they start."""
+@pytest.fixture(scope="module")
+def pieces(printed):
+    """For each page of the PDF the pieces of text on it, with where they start: points from the left and the foot."""
     found = []
-    page.extract_text(visitor_text=lambda text, cm, tm, *_: found.append((text, tm[4], tm[5])))
-    return [(t, x, y) for t, x, y in found if MARGIN - 2 < y < float(page.mediabox.height) - MARGIN + 2]
+    for page in printed.pages:
+        found.append([])
+
+        def visit(text, cm, tm, *_):
+            if text.strip():
+                found[-1].append((text, *(tm[4] * cm[k] + tm[5] * cm[k + 2] + cm[k + 4] for k in (0, 1))))
+
+        page.extract_text(visitor_text=visit)
+    return found
 
 
 @pytest.fixture(scope="module")
-def texts(printed):
-    return [squeeze("".join(text for text, *_ in pieces(page))) for page in printed.pages]
+def texts(pieces):
+    """What each page says, without its head and its number.
+
+    The reader of the PDF does not know where half transparent text is, and puts it near the foot.
+    """
+    return [
+        squeeze("".join(t for t, _, y in page if y < HEAD and (y > FOOT or t.strip() != str(number))))
+        for number, page in enumerate(pieces, 1)
+    ]
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
@@ -81,26 +98,33 @@ def test_every_figure_is_on_one_page_with_its_caption(texts, path):
         assert any(all(w in text for w in words) for text in texts), caption.strong.text
 
 
+def is_there(words, texts):
+    """On a page, or from the foot of one to the head of the next."""
+    words = squeeze(words)
+    return any(words in text for text in texts) or any(
+        words[:n] in one and words[n:] in other
+        for one, other in zip(texts, texts[1:])
+        for n in range(1, len(words))
+    )
+
+
 @pytest.mark.parametrize("path", [p["path"] for p in PAGES])
 def test_every_sentence_is_there(texts, path):
-    """In its place or among the solutions. Formulas are not text in a PDF, so between them."""
-    everything = "".join(texts)
+    """In its place or among the solutions. Formulas are not text in a PDF, so what is between them."""
     lost = [
         piece
-        for paragraph in soup(path).select("article :is(p, li, dd, td)")
+        for paragraph in soup(path).select("article :is(p:not(.wtc-take), li, dd, td)")
         for piece in paragraph.find_all(string=True, recursive=False)
-        if not paragraph.find_parent(class_="wtc-take") and "wtc-take" not in paragraph.get("class", [])
-        and squeeze(piece) not in everything
+        if not is_there(piece, texts)
     ]
     assert lost == []
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_every_line_of_code_is_there(texts, path):
-    everything = "".join(texts)
     lines = [line for pre in soup(path).select("article pre") for line in pre.text.splitlines()]
     assert len(lines) > 50
-    assert [line for line in lines if squeeze(line) not in everything] == []
+    assert [line for line in lines if not is_there(line, texts)] == []
 
 
 #: What sticks out of the paper, or would have to be scrolled. Strokes of a formula are part of the formula.
@@ -137,7 +161,7 @@ def test_a_wide_formula_is_set_smaller(document):
             const formula = document.querySelector('mjx-container[display]');
             const width = () => formula.querySelector('mjx-math').getBoundingClientRect().width;
             const size = formula.style.fontSize;
-            formula.style.fontSize = '2000%';
+            formula.style.fontSize = '400%';
             const before = width();
             dispatchEvent(new Event('beforeprint'));
             const after = width();
@@ -145,18 +169,18 @@ def test_a_wide_formula_is_set_smaller(document):
             return [before, after];
         }"""
     )
-    assert widths[0] > pdf.WIDTH >= widths[1] > 0.8 * pdf.WIDTH
+    assert widths[0] > pdf.WIDTH
+    assert widths[1] == pytest.approx(pdf.WIDTH, rel=0.01)
 
 
-def test_text_starts_between_the_margins(printed):
-    for number, page in enumerate(printed.pages, 1):
-        starts = [x for text, x, _ in pieces(page) if text.strip()]
-        left = (float(page.mediabox.width) - pdf.WIDTH * POINT) / 2
+def test_text_starts_between_the_margins(pieces):
+    for number, page in enumerate(pieces, 1):
+        starts = [x for _, x, y in page if FOOT < y < HEAD]
         assert starts, f"page {number} is empty"
-        assert left - 2 <= min(starts) and max(starts) <= left + pdf.WIDTH * POINT, f"page {number}"
+        assert LEFT - 2 <= min(starts) and max(starts) <= LEFT + pdf.WIDTH * POINT, f"page {number}"
 
 
-def test_page_numbers_are_right(document, printed, texts):
+def test_page_numbers_are_right(document, texts):
     """Those of the contents and those that lead to the solutions, and all solutions have one."""
     shown = document.eval_on_selector_all(
         ".page-number",
@@ -168,15 +192,17 @@ def test_page_numbers_are_right(document, printed, texts):
             return {number: +e.textContent, words: copy.textContent, solution: target.matches('.asked')};
         })""",
     )
-    for entry in shown:
+    for entry in shown:  # a formula among the words is not text in the PDF
         for words in entry["words"].split("|"):
             assert squeeze(words) in texts[entry["number"] - 1], entry
     folded = sum(len(soup(p["path"]).select("article details")) for p in PAGES)
     assert sum(entry["solution"] for entry in shown) == folded > 0
     assert len(shown) > folded + len(PAGES)
-    # And the foot of a page says which it is.
-    for number, page in list(enumerate(printed.pages, 1))[1:]:
-        assert page.extract_text().split()[-1] == str(number) or str(number) in page.extract_text().split()
+
+
+def test_the_foot_of_a_page_says_which_it_is(pieces):
+    for number, page in list(enumerate(pieces, 1))[1:]:
+        assert str(number) in [text.strip() for text, _, y in page if y < FOOT]
 
 
 def test_bookmarks_name_every_heading(document, printed):
@@ -194,7 +220,7 @@ def test_bookmarks_name_every_heading(document, printed):
 def test_links_lead_into_the_book_or_out_into_the_world(printed):
     notes = [note.get_object() for page in printed.pages for note in page.get("/Annots", [])]
     outside = [n["/A"]["/URI"] for n in notes if "/URI" in n.get("/A", {})]
-    assert len(notes) - len(outside) > 100
+    assert len(notes) - len(outside) > 50
     assert outside and all(uri.startswith("https://") for uri in outside)
 
 

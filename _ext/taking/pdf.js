@@ -74,6 +74,7 @@
     if (keep) e.setAttribute(name, new URL(e.getAttribute(name), new URL(pages[0].path, folder)).href);
     else e.remove();
   }
+  book.querySelectorAll("script:not([src])").forEach((e) => /window\.MathJax/.test(e.textContent) || e.remove());
   book.title = front.title;
   book.documentElement.dataset.theme = "light";
   const column = element(
