@@ -122,6 +122,7 @@ def setup(app: Sphinx) -> dict:
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("weight")
     app.setup_extension("finding")
+    app.setup_extension("proof")
     app.add_post_transform(InlineFigures)
     app.add_post_transform(Paragraphs)
     app.add_post_transform(Punctuation)

@@ -1,3 +1,5 @@
+"""Published energies: typed, sourced, and never mixed across their kinds."""
+
 import dataclasses
 
 import pytest

@@ -1,3 +1,5 @@
+"""Constants, thermal energies and Landauer's limit in joules, and how energies read."""
+
 import math
 
 import pytest

@@ -1,7 +1,7 @@
 """Relaxation of a network: Newton's method on its energy, for many examples at once.
 
 What is solved for a step is the network of springs that remains where the slopes f' are taken as fixed. Under any load its
-state is one sweep back, in which loads add up towards the input, and one sweep forward, in which the layers give way; a
+state is one sweep back, in which loads add up toward the input, and one sweep forward, in which the layers give way; a
 clamped output adds a linear equation of its size. Where a network rests without stress, that is Newton's step. Where it
 does not, the change of the slopes counts too: then the springs are the preconditioner of conjugate gradients, with
 differences of the force in place of second derivatives.

@@ -337,7 +337,7 @@ class SzilardCycle:
     """Mean energies of one cycle of a `szilard` engine, in the unit of kT, and informations in nats.
 
     information: I(side; outcome). memory_entropy: H(outcome). work: kT I, the most that can be extracted.
-    erasure_cost: kT H(outcome), the least for clearing the memory afterwards. net: work - erasure_cost, never positive.
+    erasure_cost: kT H(outcome), the least for clearing the memory afterward. net: work - erasure_cost, never positive.
     left_given_left, left_given_right: probability that the particle is left of the partition when the outcome is left,
     or right: the fraction of the volume to which the left side is to be expanded.
     """

@@ -313,7 +313,7 @@ def simulate(
 
 
 def reversed_protocol(protocol: ControlProtocol, duration: float) -> ControlProtocol:
-    """The protocol run backwards: t -> protocol(duration - t), as the Crooks relation needs it."""
+    """The protocol run backward: t -> protocol(duration - t), as the Crooks relation needs it."""
     duration = _check.positive("duration", duration)
     _check.function("protocol", protocol)
     return lambda t: protocol(duration - t)
@@ -565,7 +565,7 @@ def jarzynski_free_energy(work: np.ndarray, kT: float = 1.0) -> Estimate:
         dF = -kT ln <exp(-W / kT)>,    error = kT sd(w) / (<w> sqrt(n)),    w = exp(-W / kT)
 
     The mean is carried by the trajectories of least work. If there are few of them (an effective number
-    (sum w)^2 / sum w^2 below 100 and below a tenth of all), both the value, which is then biased upwards, and the error
+    (sum w)^2 / sum w^2 below 100 and below a tenth of all), both the value, which is then biased upward, and the error
     are unreliable, and a DominatedAverageWarning says so.
 
     work: (n,), at least two. kT: positive.
@@ -584,7 +584,7 @@ def jarzynski_free_energy(work: np.ndarray, kT: float = 1.0) -> Estimate:
 
 
 def crooks_free_energy(forward_work: np.ndarray, reverse_work: np.ndarray, kT: float = 1.0) -> Estimate:
-    """Free energy difference from trajectories driven forwards and backwards: the best use of the Crooks relation.
+    """Free energy difference from trajectories driven forward and backward: the best use of the Crooks relation.
 
         P_F(W) / P_R(-W) = exp((W - dF) / kT)
 

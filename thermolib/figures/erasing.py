@@ -257,7 +257,7 @@ def work_distribution_explorer(works: Mapping[float, np.ndarray]) -> Plot:
 def crooks_crossing(
     forward: np.ndarray, reverse: np.ndarray, free_energy_change: float, *, kT: float = 1.0, bins: int = 40
 ) -> Figure:
-    """Histograms of the work done forwards and of minus the work done backwards, which cross at the exact change."""
+    """Histograms of the work done forward and of minus the work done backward, which cross at the exact change."""
     forward, reverse = _check.array("forward", forward, ndim=1) / kT, -_check.array("reverse", reverse, ndim=1) / kT
     low, high = np.quantile(np.concatenate([forward, reverse]), (0.001, 0.995))
     edges = np.linspace(low, high, bins + 1)
