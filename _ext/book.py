@@ -146,6 +146,7 @@ def embolden_parameters(app, what, name, item, options, lines: list[str]) -> Non
 def setup(app: Sphinx) -> dict:
     os.environ[figures.FROZEN_VARIABLE] = "1"
     app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("accessible")
     app.add_post_transform(InlineFigures)
     app.add_post_transform(Paragraphs)
     app.add_post_transform(Punctuation)
