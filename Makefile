@@ -53,7 +53,12 @@ pdf: book
 site: offline pdf
 	PYTHONPATH=_ext $(PYTHON) -m taking.site _build/html _build/site dist/$(EDITION).zip dist/$(EDITION).pdf
 
-test: book
+# The accessibility checker; without npm its tests skip and say so.
+tests/node_modules/.installed: tests/package.json
+	if command -v npm >/dev/null; then npm install --prefix tests --ignore-scripts --no-package-lock \
+		--no-audit --no-fund --loglevel=error && touch $@; fi
+
+test: book tests/node_modules/.installed
 	$(PYTHON) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 \
 		tests chapters
 

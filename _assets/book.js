@@ -1,6 +1,14 @@
-// A formula in the text that is wider than its column scrolls in itself; MathJax cannot break it.
+// What is wider than its column scrolls in itself, and a keyboard can scroll it.
 "use strict";
 
+// What may scroll, and what it is called when the focus comes to it.
+const SCROLLERS = {
+  "mjx-container[display], mjx-container.wtc-wide": "Formula",
+  pre: "Code",
+  ".pst-scrollable-table-container": "Table",
+};
+
+// A formula in the text that does not fit its column; MathJax cannot break it.
 function markWideFormulas() {
   for (const formula of document.querySelectorAll("main span.math > mjx-container")) {
     const column = formula.closest("p, li, td, dd, summary");
@@ -9,10 +17,23 @@ function markWideFormulas() {
   }
 }
 
+function markScrollers() {
+  markWideFormulas();
+  for (const [selector, name] of Object.entries(SCROLLERS)) {
+    for (const element of document.querySelectorAll(`main :is(${selector})`)) {
+      const wide = element.scrollWidth > element.clientWidth;
+      for (const [attribute, value] of Object.entries({ tabindex: 0, role: "group", "aria-label": name })) {
+        if (wide) element.setAttribute(attribute, value);
+        else element.removeAttribute(attribute);
+      }
+    }
+  }
+}
+
 addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
-  markWideFormulas();
-  addEventListener("resize", markWideFormulas);
-  // Formulas in a folded solution have a width only once it is open.
-  document.addEventListener("toggle", markWideFormulas, { capture: true });
+  markScrollers();
+  addEventListener("resize", markScrollers);
+  // What is in a folded solution has a width only once it is open.
+  document.addEventListener("toggle", markScrollers, { capture: true });
 });

@@ -120,6 +120,7 @@ def embolden_parameters(app, what, name, item, options, lines: list[str]) -> Non
 def setup(app: Sphinx) -> dict:
     os.environ[figures.FROZEN_VARIABLE] = "1"
     app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("accessible")
     app.setup_extension("weight")
     app.setup_extension("finding")
     app.setup_extension("proof")

@@ -3,6 +3,7 @@
 import functools
 import http.server
 import os
+import re
 import shutil
 import sys
 import threading
@@ -10,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+import chapters
+
 BOOK = Path(__file__).parents[1] / "_build" / "html"
+PAGES = sorted(p.relative_to(BOOK).as_posix() for p in BOOK.rglob("*.html") if "_static" not in p.parts)
+CHAPTERS = [f"chapters/{path.stem}.html" for path in chapters.PATHS]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -18,6 +23,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)"')
 
 
 def find_browser() -> str:
@@ -79,9 +85,8 @@ class Watched:
     def open(self, path: str):
         self.page.goto(f"{self.base}/{path}", wait_until="load")
         # The first page only leads to another; that one has to be there, all of it.
-        self.page.wait_for_function(
-            "() => !document.querySelector('meta[http-equiv=Refresh]') && document.readyState === 'complete'"
-        )
+        if leads := REFRESH.search((BOOK / path.partition("?")[0]).read_text(encoding="utf-8")):
+            self.page.wait_for_url(f"{self.base}/{leads.group(1)}", wait_until="load")
         # The page is ready when MathJax is; without math there is no MathJax.
         self.page.wait_for_function(
             "() => !document.querySelector('.math') || (window.MathJax?.startup?.promise && true)"

@@ -228,7 +228,8 @@ class Exploration(_TwoLives):
         rows = zip(names, data["readouts"][start])
         return "\n".join(
             [
-                f'<wtc-explore class="wtc-explore" data-states="{len(states)}">',
+                f'<wtc-explore class="wtc-explore" role="group" aria-label="{self.title}" '
+                f'data-states="{len(states)}">',
                 f'<div class="wtc-figure" role="img" aria-label="{html.escape(self.alt)}">',
                 _svg.text(template),
                 "</div>",
@@ -237,6 +238,7 @@ class Exploration(_TwoLives):
                 '<button type="reset">Reset</button>',
                 "</form>",
                 _readout_list(rows),
+                _SAID,
                 '<script type="application/json">',
                 json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
                 "</script>",
@@ -295,7 +297,7 @@ def _form_row(name: str, c: Control, prefix: str) -> str:
             f'<input id="{field}" type="range" min="0" max="{len(c.values) - 1}" step="1" '
             f'value="{c.default}" data-texts="{texts}" '
             f'aria-valuetext="{html.escape(c.texts[c.default])}">'
-            f'<output for="{field}">{html.escape(c.texts[c.default])}</output></div>'
+            f'<output for="{field}" aria-live="off">{html.escape(c.texts[c.default])}</output></div>'
         )
     if c.kind == "select":
         options = "".join(
@@ -314,6 +316,10 @@ def _form_row(name: str, c: Control, prefix: str) -> str:
     )
 
 
+#: Where the script puts the results, as one sentence, for a screen reader to say.
+_SAID = '<p class="wtc-said" role="status"></p>'
+
+
 def _readout_list(rows) -> str:
     cells = "".join(
         f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>"
@@ -321,7 +327,7 @@ def _readout_list(rows) -> str:
     )
     if not cells:
         return ""
-    return f'<div class="wtc-readout" role="status" aria-live="polite"><dl>{cells}</dl></div>'
+    return f'<div class="wtc-readout"><dl>{cells}</dl></div>'
 
 
 def _template(trees: list[ElementTree.Element], slots: list[dict]) -> ElementTree.Element:
@@ -431,16 +437,18 @@ class Calculator(_TwoLives):
                 f'step="1" value="{c.position(c.default)}" aria-valuetext="{text}" '
                 f"data-range='{json.dumps([c.low, c.high, c.default, c.log])}' "
                 f'data-unit="{html.escape(c.unit)}">'
-                f'<output for="{prefix}-{name}">{text}</output></div>'
+                f'<output for="{prefix}-{name}" aria-live="off">{text}</output></div>'
             )
         return "\n".join(
             [
-                f'<wtc-calculator class="wtc-explore" data-formula="{html.escape(self.javascript)}">',
+                f'<wtc-calculator class="wtc-explore" role="group" aria-label="{self.title}" '
+                f'data-formula="{html.escape(self.javascript)}">',
                 '<form class="wtc-controls" autocomplete="off">',
                 *rows,
                 '<button type="reset">Reset</button>',
                 "</form>",
                 _readout_list((k, format_value(v)) for k, v in values.items()),
+                _SAID,
                 "</wtc-calculator>",
             ]
         )

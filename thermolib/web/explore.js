@@ -4,6 +4,9 @@
 
 const readoutValues = (element) => [...element.querySelectorAll(".wtc-readout dd")];
 
+// How long a control has to rest before the results are said; a screen reader would stumble over every step.
+const REST = 500; // ms
+
 class Explore extends HTMLElement {
   connectedCallback() {
     if (this.form) return;
@@ -16,9 +19,21 @@ class Explore extends HTMLElement {
     this.fields = [...this.form.querySelectorAll("input, select")];
     this.prepare();
     this.form.addEventListener("submit", (event) => event.preventDefault());
-    this.form.addEventListener("input", () => this.update());
-    this.form.addEventListener("reset", () => setTimeout(() => this.update()));
+    this.form.addEventListener("input", () => this.turn());
+    this.form.addEventListener("reset", () => setTimeout(() => this.turn()));
     this.update();
+  }
+
+  turn() {
+    this.update();
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.say(), REST);
+  }
+
+  say() {
+    const results = [...this.querySelectorAll(".wtc-readout dl > div")];
+    const text = results.map((result) => [...result.children].map((part) => part.textContent).join(": ")).join("; ");
+    this.querySelector(".wtc-said").textContent = text;
   }
 }
 
