@@ -185,32 +185,37 @@ def main() -> None:
     # A machine that is slow today must not pass for a fault that was noticed.
     timeout = max(TIMEOUT, 5 * options.jobs * (time.monotonic() - start))
 
-    survivors: list[tuple[Fault, str]] = []
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        jobs = {pool.submit(killed, fault, sources[fault.module], timeout): fault for fault in drawn}
-        for number, job in enumerate(concurrent.futures.as_completed(jobs), 1):
-            fault = jobs[job]
-            line = sources[fault.module].splitlines()[fault.line - 1].strip()
-            if not job.result():
-                survivors.append((fault, line))
-            verdict = "caught  " if job.result() else "SURVIVED"
-            where = f"{fault.module}.py:{fault.line}"
-            print(f"[{number}/{len(drawn)}] {verdict} {where} {fault.rule}: {line}", flush=True)
-    found = {}
+    caught = 0
     for module, source in sources.items():
-        if planted := sum(fault.module == module for fault in drawn):
-            missed = sorted((fault.line, f"{fault.rule}: {line}") for fault, line in survivors if fault.module == module)
-            found[module] = {
-                "caught": planted - len(missed),
-                "planted": planted,
+        if planted := [fault for fault in drawn if fault.module == module]:
+            survived = campaign(planted, source, timeout, options.jobs)
+            caught += len(planted) - len(survived)
+            found = {
+                "caught": len(planted) - len(survived),
+                "planted": len(planted),
                 "possible": sum(fault.module == module for fault in everything),
-                "survived": [text for _, text in missed],
+                "survived": survived,
                 "code": digest(source),
                 "seed": None if options.all else options.seed,
                 "date": datetime.date.today().isoformat(),
             }
-    store(found)
-    print(f"{len(drawn) - len(survivors)} of {len(drawn)} faults caught ({len(everything)} possible)")
+            store({module: found})
+    print(f"{caught} of {len(drawn)} faults caught ({len(everything)} possible)")
+
+
+def campaign(planted: list[Fault], source: str, timeout: float, workers: int) -> list[str]:
+    """Plant faults in one module, each by itself; what survived, in the order of its lines."""
+    survived = []
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        jobs = {pool.submit(killed, fault, source, timeout): fault for fault in planted}
+        for number, job in enumerate(concurrent.futures.as_completed(jobs), 1):
+            fault = jobs[job]
+            line = source.splitlines()[fault.line - 1].strip()
+            if not job.result():
+                survived.append((fault.line, f"{fault.rule}: {line}"))
+            verdict = "caught  " if job.result() else "SURVIVED"
+            print(f"[{number}/{len(planted)}] {verdict} {fault.module}.py:{fault.line} {fault.rule}: {line}", flush=True)
+    return [text for _, text in sorted(survived)]
 
 
 if __name__ == "__main__":
