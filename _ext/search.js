@@ -2,9 +2,12 @@
 // Sphinx calls score() for every result. finding.py counts words and terms when the book is built.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false; // would need fetch
 
-// Sphinx takes an anchor for a selector; ours may have dots in them.
+// Sphinx takes an anchor for a selector; ours may have dots in them. And nobody wants to read LaTeX in a summary.
 const textOf = Search.htmlToText;
-Search.htmlToText = (html, anchor) => textOf(html, anchor && `#${CSS.escape(anchor.slice(1))}`);
+Search.htmlToText = (html, anchor) =>
+  textOf(html, anchor && `#${CSS.escape(anchor.slice(1))}`).replace(/\\([([])(.+?)\\[)\]]/gs, (all, kind, formula) =>
+    formula.includes("\\") ? "…" : formula,
+  );
 
 var Scorer = {
   objNameMatch: 11,

@@ -88,6 +88,17 @@ def test_the_search_needs_no_server_and_no_whole_word(browser):
     assert search(browser, base, "xyzzy") == []
 
 
+@pytest.mark.browser
+def test_a_summary_shows_no_latex(browser):
+    with serve() as base:
+        page = Watched(browser.new_context(), base).page
+        page.goto(f"{base}/search.html?q=hysteresis")
+        page.locator("#search-results p.context").nth(3).wait_for()
+        summaries = page.locator("#search-results p.context").all_inner_texts()
+    assert any("hysteresis" in text for text in summaries)
+    assert not any("\\" in text for text in summaries)
+
+
 class Sections(HTMLParser):
     """The text of every element of a page that has an id, with all that is inside it."""
 
