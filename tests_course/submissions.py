@@ -1,6 +1,8 @@
 """Makes submissions: notebooks with answers in them, and the folders of a class."""
 
+import base64
 import copy
+import io
 import json
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from PIL import Image
 
 
 def place(notebook: NotebookNode, grade_id: str) -> int:
@@ -39,15 +42,26 @@ def with_text(notebook: NotebookNode, source: str, before: str) -> NotebookNode:
     return notebook
 
 
+def picture(width: int = 3, height: int = 2, format: str = "PNG") -> str:
+    """A black picture, in base64."""
+    content = io.BytesIO()
+    Image.new("1", (width, height)).save(content, format)
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def write(path: Path, notebook: NotebookNode | str | bytes) -> Path:
+    if isinstance(notebook, NotebookNode):
+        notebook = json.dumps(notebook)
+    path.write_bytes(notebook.encode() if isinstance(notebook, str) else notebook)
+    return path
+
+
 def hand_in(root: Path, student: str, name: str, notebook: NotebookNode | str | bytes, file: str | None = None,
             time: str | None = None) -> Path:
     """Puts a notebook, or bytes in its place, where nbgrader's collecting tools put it."""
     folder = root / "submitted" / student / name
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / (file or f"{name}.ipynb")
-    if isinstance(notebook, NotebookNode):
-        notebook = json.dumps(notebook)
-    path.write_bytes(notebook.encode() if isinstance(notebook, str) else notebook)
+    path = write(folder / (file or f"{name}.ipynb"), notebook)
     if time is not None:
         (folder / "timestamp.txt").write_text(time)
     return path

@@ -13,6 +13,7 @@ from nbconvert.filters import markdown2html
 from nbformat.v4 import new_markdown_cell
 from submissions import Elements
 from thermograde import intake
+from thermograde.course import FeedbackPage
 from thermograde.intake import Submission, Unreadable, merge
 
 SOLVED = {"tape": "def tape_reset_heat(n, flip, temperature):\n    return 1.0"}
@@ -108,6 +109,8 @@ def test_a_deleted_answer_is_noted(release):
     "[x](data:text/html;base64,PHNjcmlwdD4=)", "[x](vbscript:1)", "<javascript:alert(1)>", "![x](http://127.0.0.1/x.png)",
     "![x][y]\n\n[y]: http://127.0.0.1/x.png", "&lt;script&gt;alert(1)&lt;/script&gt;", "[x](javascript&#58;alert(1))",
     "$$\n<script>alert(1)</script>\n$$", "```\n<script>\n```", "[![x](http://127.0.0.1/a)](javascript:1)",
+    "!![x](http://127.0.0.1/x.png)", "!!!!![x](attachment:y.png)", "![x](attachment:y.png)", "[![x](attachment:y.png)](z)",
+    "![x]\n\n[x]: attachment:y.png", "\\!![x](http://127.0.0.1/x.png)", "```mermaid\n<script>alert(1)</script>\n```",
     "\\<script>alert(1)\\</script>", "&ltscript&gt;", "[x](\"onmouseover=alert(1)//)", "[x](a 'b\" onclick=\"1')",
 ])
 def test_a_text_stays_text(markdown):
@@ -123,7 +126,8 @@ def test_a_text_stays_text(markdown):
 def test_ordinary_text_stays_as_it_is():
     text = ("If $a < b$ and 3<4, then x <- y. > quoted\n\n- item: [link](https://example.org/a?b=1&c=2)\n\n```python\n"
             "if a < b & c: pass\n```\n\n$$\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}$$ ![mine](attachment:a.png)")
-    assert intake.harmless(text) == text
+    assert intake.harmless(text, {"a.png"}) == text
+    assert intake.harmless("wow!![mine](attachment:a.png)", {"a.png"}) == "wow![mine](attachment:a.png)"
 
 
 def test_pictures_in_a_text_stay_if_they_are_pictures(small):
@@ -132,10 +136,38 @@ def test_pictures_in_a_text_stay_if_they_are_pictures(small):
     notebook = copy.deepcopy(source)
     answer = notebook.cells[sub.place(notebook, "why")]
     answer.source = "![drawing](attachment:a.png)"
-    answer.attachments = {"a.png": {"image/png": "aGVsbG8="}, "b.svg": {"image/svg+xml": "PHN2Zz4="},
-                          "c.png": {"image/png": '" onerror="alert(1)'}, "d.html": {"text/html": "PGI+"}}
+    photo = {"image/jpeg": sub.picture(format="JPEG")}
+    answer.attachments = {"a.png": {"image/png": sub.picture()}, "b.svg": {"image/svg+xml": "PHN2Zz4="}, "e.jpg": photo,
+                          "c.png": {"image/png": '" onerror="alert(1)'}, "d.html": {"text/html": "PGI+"},
+                          "f.png": photo | {"image/png": "aGVsbG8="}, "g.png": {"image/png": photo["image/jpeg"]}, "h": 3}
+    notebook.cells.append(copy.deepcopy(answer) | {"id": "extra", "metadata": {}})
     result, _ = merge(source, Submission(notebook.cells, ""))
-    assert result.cells[-1].attachments == {"a.png": {"image/png": "aGVsbG8="}}
+    for cell in result.cells[-2:]:
+        assert cell.source == "![drawing](attachment:a.png)"
+        assert cell.attachments == {"a.png": {"image/png": sub.picture()}, "e.jpg": photo, "f.png": photo}
+
+
+def test_a_picture_that_is_missing_or_refused_becomes_a_link(small):
+    """nbconvert makes no page at all of a text with a picture that is not there."""
+    source = nbformat.read(small / "small" / "small.ipynb", as_version=4)
+    source.cells[0].metadata.nbgrader = {"grade": False, "solution": False, "locked": True, "grade_id": "given-title"}
+    notebook = copy.deepcopy(source)
+    answer = notebook.cells[sub.place(notebook, "why")]
+    answer.source = "![a](attachment:a.svg) ![b](attachment:b.png)"
+    answer.attachments = {"a.svg": {"image/svg+xml": "PHN2Zz4="}}
+    result, _ = merge(source, Submission(notebook.cells, ""))
+    assert result.cells[-1].source == "[a](attachment:a.svg) [b](attachment:b.png)"
+    assert "href=\"attachment:b.png\"" in FeedbackPage().from_notebook_node(result)[0]
+
+
+def test_pictures_have_room_for_so_many_pixels():
+    """A bomb: a few kilobytes that would be hundreds of megabytes on the screen."""
+    bomb, drawing = sub.picture(20_000, 20_000), sub.picture(3000, 2000)
+    assert len(bomb) < 100_000
+    pictures = intake.Pictures()
+    assert not pictures.admits("image/png", bomb)
+    admitted = sum(pictures.admits("image/png", drawing) for _ in range(20))
+    assert admitted == intake.MOST_PIXELS // 6_000_000
 
 
 def test_odd_cells_are_left_out_and_counted(release):
@@ -177,6 +209,9 @@ def test_too_many_cells_are_refused(release):
     good = json.loads(nbformat.writes(release))["cells"]
     with pytest.raises(Unreadable, match="more than 300 extra cells"):
         merge(release, Submission(good + [{"cell_type": "code", "metadata": {}, "source": "1"}] * 301, ""))
+    copies = [{"cell_type": "code", "metadata": {"nbgrader": {"grade_id": "tape"}}, "source": f"{n}"} for n in range(302)]
+    with pytest.raises(Unreadable, match="more than 300 extra cells"):
+        merge(release, Submission(good + copies, ""))
 
 
 def written(root, content):
@@ -245,22 +280,23 @@ def test_a_renamed_notebook_is_taken(tmp_path):
 
 
 def test_outputs_are_reduced_to_text_and_pictures():
-    png = "iVBORw0KGgo="
+    png = sub.picture()
     outputs = [
         3, {}, {"output_type": "stream", "name": "evil", "text": "\x1b[31mred\x1b[0m\x1b]8;;x"},
         {"output_type": "display_data", "data": {"text/html": "<script>", "text/plain": "plain", "image/svg+xml": "<svg>"}},
         {"output_type": "display_data", "data": {"image/png": png, "application/javascript": "x"}},
         {"output_type": "display_data", "data": {"image/png": '" onerror="'}},
+        {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo=", "image/jpeg": png}},
         {"output_type": "execute_result", "data": {"text/plain": "1000"}, "execution_count": 1},
         {"output_type": "error", "ename": "E" * 999, "evalue": "v\n", "traceback": ["x", 3]},
         {"output_type": "update_display_data", "data": {"text/plain": "x"}},
     ]
-    assert intake.plain_outputs(outputs) == [
+    assert intake.plain_outputs(outputs, intake.Pictures()) == [
         {"output_type": "stream", "name": "stdout", "text": "red?]8;;x"},
         {"output_type": "display_data", "data": {"text/plain": "plain"}, "metadata": {}},
         {"output_type": "display_data", "data": {"image/png": png}, "metadata": {}},
         {"output_type": "display_data", "data": {"text/plain": "1000"}, "metadata": {}},
         {"output_type": "error", "ename": "E" * 199 + "…", "evalue": "v", "traceback": ["x"]},
     ]
-    long = intake.plain_outputs([{"output_type": "stream", "name": "stdout", "text": "x" * 10**6}])
+    long = intake.plain_outputs([{"output_type": "stream", "name": "stdout", "text": "x" * 10**6}], intake.Pictures())
     assert len(long[0].text) < 30_000

@@ -1,6 +1,7 @@
 """What students get shows no solution, no hidden test and no expected value, and what authors must not forget."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,9 @@ from thermograde.course import Course
 from thermograde.problemset import ASSIGNMENTS, leaks
 
 SETS = problemset.names()
+REPOSITORY = ASSIGNMENTS.parent
+#: What students do not get of the repository.
+PRIVATE = {".ci", "assignments", "course", "requirements-course.txt", "tests_course"}
 STANDARD_STACK = {"math", "numpy", "scipy", "matplotlib", "thermolib"}
 
 
@@ -52,6 +56,10 @@ def test_no_expected_value_is_in_it(released):
                     assert not close, f"{test_id}: {value} is shown as {close}"
             if isinstance(check.expected(**case), str):
                 assert not re.search(rf"""['"]{check.expected(**case)}['"]""", text)
+    for cell in notebook.cells:  # and there is no other place for it
+        assert set(cell) <= {"cell_type", "execution_count", "id", "metadata", "outputs", "source"}
+        assert set(cell.metadata) <= {"deletable", "editable", "nbgrader"}
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
 
 
 def test_no_hidden_parameter_is_tried_in_it(released):
@@ -117,29 +125,59 @@ def students_copy(tmp_path_factory):
     return destination, handout.make(destination, SETS)
 
 
+def test_everything_in_the_repository_is_either_public_or_private():
+    """Something new at its top has to be put on one of the two lists."""
+    tops = {path.parts[0] for path in handout._tracked(REPOSITORY)}
+    assert tops - set(handout.PUBLIC) - PRIVATE == set()
+    assert not set(handout.PUBLIC) & PRIVATE
+
+
 def test_the_students_copy_has_the_book_the_library_and_released_sets(students_copy):
     destination, written = students_copy
-    for path in ("README.md", "_toc.yml", "thermolib/landauer.py", "chapters/01_information_is_physical.ipynb",
-                 *(f"assignments/{name}.ipynb" for name in SETS)):
-        assert destination / path in written
+    assert {p for p in destination.rglob("*") if p.is_file()} == set(written)
+    copied = {path.relative_to(destination) for path in written if path.parent.name != "assignments"}
+    assert copied == {path for path in handout._tracked(REPOSITORY) if path.parts[0] in handout.PUBLIC}
+    contents = (destination / "_toc.yml").read_text()
+    for page in re.findall(r"(?:file|root): (\S+)", contents):
+        assert list(destination.glob(f"{page}.*")), page
     assert sorted(p.name for p in (destination / "assignments").iterdir()) == sorted(f"{name}.ipynb" for name in SETS)
+    for name in SETS:
+        assert leaks(nbformat.read(destination / "assignments" / f"{name}.ipynb", as_version=4), problemset.load(name)) == []
 
 
 def test_the_students_copy_has_no_solution_anywhere(students_copy):
     destination, written = students_copy
-    assert {p for p in destination.rglob("*") if p.is_file()} == set(written)
-    for name in handout.PRIVATE:
-        assert name == "assignments" or not (destination / name).exists()
+    assert [name for name in PRIVATE - {"assignments"} if (destination / name).exists()] == []
     secrets = {max(region.splitlines(), key=len).strip()
                for name in SETS for cell in problemset.load(name).source.cells
                for region in problemset._SOLUTION.findall(cell.source)}
-    secrets |= {line.strip() for name in SETS for line in (ASSIGNMENTS / name / "checks.py").read_text().splitlines()
-                if len(line.strip()) > 60}
+    secrets |= {line.strip() for name in SETS for file in problemset.PRIVATE_FILES
+                for line in (ASSIGNMENTS / name / file).read_text().splitlines() if len(line.strip()) > 60}
     assert len(secrets) > 20
     for path in written:
-        if path.suffix in (".py", ".md", ".ipynb", ".txt", ".yml", ".toml"):
+        try:
             text = path.read_text().replace('\\"', '"')
-            assert not [s for s in secrets if s in text], path
+        except UnicodeDecodeError:  # a picture or an archive of numbers
+            continue
+        assert not [s for s in secrets if s in text], path
+
+
+def test_the_students_copy_is_complete(students_copy):
+    """A chapter runs in it with its own library, and every file is there that the commands of its README need."""
+    destination, _ = students_copy
+    environment = os.environ | {"PYTHONPATH": str(destination)}
+    chapter = min((destination / "chapters").glob("*.ipynb"))
+    code = nbformat.read(chapter, as_version=4)
+    code.cells.append(nbformat.v4.new_code_cell("import thermolib; print(thermolib.__file__)"))
+    (destination / "chapters" / "trial.ipynb").write_text(nbformat.writes(code))
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", "trial.ipynb"],
+                   cwd=destination / "chapters", env=environment, capture_output=True, text=True, check=True)
+    ran = nbformat.read(destination / "chapters" / "trial.ipynb", as_version=4)
+    (destination / "chapters" / "trial.ipynb").unlink()
+    assert ran.cells[-1].outputs[0].text.startswith(str(destination))
+    for target in ("book", "lab", "test"):
+        dry = subprocess.run(["make", "--dry-run", target], cwd=destination, capture_output=True, text=True)
+        assert (dry.returncode, dry.stderr) == (0, ""), dry.stderr
 
 
 def test_a_released_set_runs_in_the_students_copy(students_copy):
@@ -153,12 +191,22 @@ def test_a_released_set_runs_in_the_students_copy(students_copy):
         assert ran.stdout.startswith(str(destination))
 
 
-def test_a_copy_is_made_whole_or_not_at_all(tmp_path):
+def test_a_copy_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
     (tmp_path / "there").mkdir()
     with pytest.raises(ValueError, match="must not exist yet"):
         handout.make(tmp_path / "there", [])
     with pytest.raises(ValueError, match="problem set must be one of"):
         handout.make(tmp_path / "new", ["nonsense"])
+    (tmp_path / "assignments").mkdir()
+    with pytest.raises(ValueError, match="must be a git repository, because only tracked files are given out"):
+        handout.make(tmp_path / "new", [], tmp_path)
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Course, "release", stop)
+    with pytest.raises(KeyboardInterrupt):
+        handout.make(tmp_path / "new", SETS[:1])
     assert not (tmp_path / "new").exists()
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,11 +16,13 @@ from thermograde import sandbox
 from thermograde.problemset import ASSIGNMENTS
 from thermograde.sandbox import Limits, NoSandbox, NotRun
 
-LIMITS = Limits(cell_seconds=4 * SLOWDOWN, student_seconds=40 * SLOWDOWN, memory=2**30, processes=64, file=2**20)
+#: Small, but for the time: what is slow here is not the notebook.
+LIMITS = Limits(cell_seconds=120 * SLOWDOWN, student_seconds=300 * SLOWDOWN, memory=2**30, processes=64, file=2**20)
+SHORT_CELLS = replace(LIMITS, cell_seconds=4)
 
 
-def outputs(*sources, limits=LIMITS, sandboxed=True):
-    cells = [{"id": str(n), "source": source, "is_test": False} for n, source in enumerate(sources)]
+def outputs(*sources, limits=LIMITS, sandboxed=True, is_test=False):
+    cells = [{"id": str(n), "source": source, "is_test": is_test} for n, source in enumerate(sources)]
     return list(sandbox.run(cells, limits, sandboxed).values())
 
 
@@ -52,19 +55,22 @@ for line in open("/proc/self/status"):
 def test_root_becomes_a_user_that_owns_nothing_outside():
     if os.geteuid() != 0:
         pytest.skip("only root drops rights")
-    seen = []
+    seen, over = [], threading.Event()
 
     def look():
-        end = time.monotonic() + 20
-        while not seen and time.monotonic() < end:
-            for p in psutil.process_iter(["cmdline", "uids"]):
-                if "ipykernel_launcher" in (p.info["cmdline"] or []) and p.info["cmdline"][-1].startswith("--History"):
-                    seen.append(p.info["uids"].real)
+        while not seen and not over.is_set():
+            for p in psutil.Process().children(recursive=True):
+                try:
+                    if "ipykernel_launcher" in p.cmdline():
+                        seen.append(p.uids().real)
+                except psutil.NoSuchProcess:
+                    pass
             time.sleep(0.05)
 
     watch = threading.Thread(target=look)
     watch.start()
-    outputs("import time; time.sleep(2)")
+    outputs("import time; time.sleep(3)")
+    over.set()
     watch.join()
     assert seen and all(60000 <= uid < 65000 for uid in seen)
 
@@ -97,6 +103,10 @@ for folder, _, _ in os.walk("/"):
     except OSError:
         pass
 print(sorted({"/".join(w.split("/")[:3]) for w in wrote if not w.startswith("/tmp")}))
+try:
+    open("/tmp/large", "wb").write(b"x" * 2**22)
+except OSError as error:
+    print(error.strerror)
 filled = 0
 try:
     for n in range(1000):
@@ -105,13 +115,25 @@ try:
         filled += 1
 except OSError as error:
     print(error.strerror, 200 < filled < 257)
-try:
-    open("/tmp/large", "wb").write(b"x" * 2**22)
-except OSError as error:
-    print(error.strerror)
 """)
-    assert told.split("\n") == ["['/dev/shm']", "No space left on device", "True", "File too large"] or told.split("\n") == [
-        "['/dev/shm']", "No space left on device True", "No space left on device"]
+    assert told.split("\n") == ["['/dev/shm']", "File too large", "No space left on device True"]
+
+
+def test_it_can_not_change_what_it_is_told_to_run(any_user):
+    """It may have the user of the grader, and can open what its runner has open."""
+    assert printed("""
+import os
+job = f"/proc/{os.getppid()}/fd/0"
+print("double" in open(job).read())
+for mode in ("r+b", "ab", "wb"):
+    try:
+        with open(job, mode) as file:
+            file.write(b"x")
+        print("written", mode)
+    except OSError as error:
+        pass
+# double
+""").split() == ["True"]
 
 
 def test_it_reaches_no_network_and_no_socket_of_this_machine(any_user, tmp_path):
@@ -165,7 +187,7 @@ def test_no_new_name_spaces(any_user):
 
 
 def test_a_loop_is_interrupted_and_the_rest_runs():
-    first, second = outputs("while True: pass", "print(1)")
+    first, second = outputs("while True: pass", "print(1)", limits=SHORT_CELLS)
     assert [o["ename"] for o in first if o["output_type"] == "error"][-1] == "TimeLimit"
     assert second == [{"output_type": "stream", "name": "stdout", "text": "1\n"}]
 
@@ -174,20 +196,19 @@ def test_a_loop_is_interrupted_and_the_rest_runs():
     ("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", "ignored the interrupt"),
     ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "ignored the interrupt"),
     ("import os; os._exit(0)", "the kernel died"),
-    ("import os; os.kill(os.getppid(), 9); import time; time.sleep(3)", "ended with code"),
+    ("import os; os.kill(os.getppid(), 9); import time; time.sleep(60)", "ended with code"),
     ("import os; os.kill(-1, 9)", "ended with code|the kernel died"),
 ])
 def test_why_a_notebook_did_not_run_is_told(source, reason):
     with pytest.raises(NotRun, match=reason):
-        outputs(source, "print(1)")
+        outputs(source, "print(1)", limits=SHORT_CELLS)
 
 
 def test_all_of_a_notebook_has_a_time():
-    limits = Limits(cell_seconds=60, student_seconds=6 * SLOWDOWN, memory=2**30)
     start = time.monotonic()
-    with pytest.raises(NotRun, match="longer than .* s in all"):
-        outputs("import time; time.sleep(50 * 60)", limits=limits)
-    assert time.monotonic() - start < 12 * SLOWDOWN
+    with pytest.raises(NotRun, match="longer than 6 s in all"):
+        outputs("import time; time.sleep(50 * 60)", limits=replace(LIMITS, student_seconds=6))
+    assert time.monotonic() - start < 60 * SLOWDOWN
 
 
 def test_memory_of_one_process_is_limited():
@@ -204,7 +225,7 @@ for n in range(4):
         x = bytearray(6 * 10**8)
         time.sleep(60)
         os._exit(0)
-time.sleep(4)
+time.sleep(60)
 """)
 
 
@@ -221,7 +242,7 @@ except (BlockingIOError, RuntimeError):
     print("refused", 5 < started < 64)
 """)
     assert "refused True" in told
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30 * SLOWDOWN
     while left := [p for p in psutil.process_iter(["cmdline"]) if mark in (p.info["cmdline"] or [])]:
         assert time.monotonic() < end, left
         time.sleep(0.1)
@@ -232,6 +253,11 @@ def test_much_output_is_cut():
     assert all(sum(len(o.get("text", "")) for o in cell) < 300_000 for cell in out)
     assert out[2][0]["text"] == "end\n"
     assert "left out" in out[0][-1]["text"]
+
+
+def test_many_small_outputs_are_cut():
+    [out] = outputs("from IPython.display import display\nfor n in range(5000): display({}, raw=True)", is_test=True)
+    assert len(out) < 1500 and "left out" in out[-1]["text"]
 
 
 def test_a_forged_result_is_bounded(monkeypatch):

@@ -175,6 +175,8 @@ def _judge(check: Check, emitted: object, error: str) -> Verdict:
     if entries is None:
         return Verdict(0.0, "There is no value to check." + (f" The test ended with {error}" if error else ""))
     pairs = list(zip(check.cases, entries))
+    if not any("value" in entry for entry in entries):
+        return Verdict(0.0, _what_came(entries[0], check.cases[0]))
     right = [is_right(check, case, entry.get("value")) for case, entry in pairs]
     if all(right):
         return Verdict(1.0, "Right." if len(pairs) == 1 else f"Right in all {len(pairs)} cases.")

@@ -4,6 +4,7 @@ import csv
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class _Job:
             pass
         code = self.process.exitcode
         return _failed(f"the grading process was ended by signal {-code}" if code and code < 0 else
-                       f"the grading process failed, see log/SET/{self.student}.txt")
+                       f"the grading process failed, see log/{self.process.name}.txt")
 
     def kill(self) -> None:
         """Ends the process if it is still there; what it has in the sandbox ends with it."""
@@ -134,7 +135,7 @@ def _run(course: Course, name: str, waiting: deque, limits: Limits, jobs: int, s
         course.keep_status(student_id, name, _failed("grading was interrupted"))
         receiver, sender = processes.Pipe(duplex=False)
         arguments = (sender, str(course.root), str(course.assignments), name, student_id, limits, sandboxed)
-        process = processes.Process(target=student.work, args=arguments, daemon=True)
+        process = processes.Process(target=student.work, args=arguments, name=f"{name}/{student_id}", daemon=True)
         process.start()
         sender.close()
         running[process.sentinel] = _Job(student_id, process, receiver,
@@ -146,8 +147,9 @@ def _run(course: Course, name: str, waiting: deque, limits: Limits, jobs: int, s
             course.remove(job.student, name)
         course.keep_status(job.student, name, status)
 
+    total = len(waiting)
     try:
-        with tqdm(total=len(waiting), desc=name, unit="student") as bar:
+        with tqdm(total=total, desc=name, unit="student", disable=None) as bar:  # None: only on a terminal
             while waiting or running:
                 while waiting and len(running) < jobs:
                     start(waiting.popleft())
@@ -157,9 +159,13 @@ def _run(course: Course, name: str, waiting: deque, limits: Limits, jobs: int, s
                     if sentinel not in ended and now < job.deadline:
                         continue
                     del running[sentinel]
-                    finish(job, job.outcome() if sentinel in ended else
-                           _failed(f"grading took longer than {limits.student_seconds + _GRACE:g} s"))
+                    status = (job.outcome() if sentinel in ended else
+                              _failed(f"grading took longer than {limits.student_seconds + _GRACE:g} s"))
+                    finish(job, status)
                     bar.update()
+                    if bar.disable:
+                        done = total - len(waiting) - len(running)
+                        print(f"{name} {done}/{total} {job.student}: {status['status']}", file=sys.stderr, flush=True)
     finally:
         for job in running.values():
             finish(job, _failed("grading was interrupted"))

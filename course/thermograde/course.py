@@ -126,9 +126,10 @@ class Course:
 
     @staticmethod
     def create(root: Path | str, assignments: Path | str = ASSIGNMENTS) -> "Course":
-        """Makes the folder; what is there already stays."""
+        """Makes the folder, closed to other users; what is there already stays."""
         course = Course(root, assignments)
-        (course.root / "submitted").mkdir(parents=True, exist_ok=True)
+        course.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (course.root / "submitted").mkdir(exist_ok=True)
         for name, text in (("roster.csv", "id,first_name,last_name,email\n"),
                            ("nbgrader_config.py", _NBGRADER_CONFIG.format(root=str(course.root),
                                                                           assignments=str(course.assignments)))):
@@ -149,6 +150,8 @@ class Course:
         c.CourseDirectory.root = str(self.root)
         c.CourseDirectory.source_directory = str(self.assignments)
         c.CourseDirectory.submitted_directory = "checked"
+        for app in ("CollectApp", "ZipCollectApp"):  # which bring in what is to be checked
+            c[app].CourseDirectory.submitted_directory = "submitted"
         c.CourseDirectory.ignore = [*PRIVATE_FILES, ".ipynb_checkpoints", "*.pyc", "__pycache__"]
         c.GenerateAssignment.preprocessors = [LockGivenCells, *GenerateAssignment.preprocessors.default()]
         c.Autograde.sanitize_preprocessors = [OverwriteKernelspec, OverwriteCells, CheckCellMetadata]

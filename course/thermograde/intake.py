@@ -5,18 +5,20 @@ submission go no further than this module.
 """
 
 import base64
-import binascii
 import copy
 import hashlib
+import io
 import json
 import os
 import re
 import stat
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from PIL import Image
 
 from thermograde.checks import one_line
 
@@ -24,14 +26,15 @@ MOST_BYTES = 20_000_000
 MOST_CELL = 100_000  # characters of one cell
 MOST_EXTRA_CELLS = 300
 MOST_OUTPUT = 20_000  # characters of one output in the feedback
+MOST_PIXELS = 80_000_000  # of all pictures together: a few kilobytes of PNG can fill the memory of a browser
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITY = re.compile(r"&(?=#?\w{1,40};)")
 _WORDS = "|".join(r"[\t\r\n\\]*".join(word) for word in ("script", "data"))  # browsers skip tabs and line ends in a link
 _SCRIPT_LINK = re.compile(rf"({_WORDS})[\s\\]*:", re.IGNORECASE)
-_FOREIGN_IMAGE = re.compile(r"!(?=\[)(?!\[[^\]]*\]\(attachment:)")
-_IMAGES = ("image/png", "image/jpeg")
+_PICTURE = re.compile(r"!+(\[(?:[^\[\]]*\]\(attachment:([\w.-]+)\))?)")
+_FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
 
 
 class Unreadable(ValueError):
@@ -116,37 +119,50 @@ def _text(source) -> str | None:
     return _CONTROL.sub("?", source.encode("utf-8", "replace").decode())
 
 
-def harmless(markdown: str) -> str:
-    """Markdown that stays text in a page: no HTML tag, no link that is a script, no picture from elsewhere.
+def harmless(markdown: str, attachments: Container[str] = ()) -> str:
+    """Markdown that stays text in a page: no HTML tag, no link that is a script, no picture but those attached.
 
-    nbgrader and nbconvert pass all three on. A space in the right place makes text of them.
+    nbgrader and nbconvert pass all of them on. A space in the right place makes text of them, and a picture becomes a link.
     """
-    markdown = _TAG.sub("< ", _ENTITY.sub("& ", markdown))
-    return _FOREIGN_IMAGE.sub("", _SCRIPT_LINK.sub(r"\1 :", markdown))
+    markdown = _SCRIPT_LINK.sub(r"\1 :", _TAG.sub("< ", _ENTITY.sub("& ", markdown)))
+    return _PICTURE.sub(lambda found: ("!" if found[2] in attachments else "") + found[1], markdown)
 
 
-def _images(attachments) -> dict:
-    """Of the pictures pasted into a text, those that are PNG or JPEG."""
+@dataclass
+class Pictures:
+    """Tells pictures from other data, and lets them through as long as there is room for their pixels."""
+
+    room: int = MOST_PIXELS
+
+    def admits(self, mime: str, data: object) -> bool:
+        """Whether data are base64 of a PNG or JPEG for which there is room. Only the head of the picture is read."""
+        if mime not in _FORMATS or not isinstance(data, str):
+            return False
+        try:
+            content = io.BytesIO(base64.b64decode(data.replace("\n", ""), validate=True))
+            with Image.open(content, formats=[_FORMATS[mime]]) as picture:
+                pixels = picture.width * picture.height
+        except Exception:  # whatever a decoder makes of data that are meant to break it
+            return False
+        if pixels > self.room:
+            return False
+        self.room -= pixels
+        return True
+
+
+def _attached(attachments, pictures: Pictures) -> dict:
+    """The pictures pasted into a text."""
     kept = {}
     for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
-        for mime in _IMAGES:
-            data = bundle.get(mime) if isinstance(bundle, dict) else None
-            if isinstance(data, str) and is_base64(data):
+        for mime, data in bundle.items() if isinstance(bundle, dict) else ():
+            if pictures.admits(mime, data):
                 kept[name] = {mime: data}
     return kept
 
 
-def is_base64(data: str) -> bool:
-    try:
-        base64.b64decode(data.replace("\n", ""), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
-
-
 @dataclass(frozen=True)
 class _Cell:
-    """A cell of a submission, made harmless."""
+    """What is taken from a cell of a submission."""
 
     kind: str
     source: str
@@ -154,7 +170,7 @@ class _Cell:
     attachments: dict
 
     @staticmethod
-    def of(raw) -> "_Cell | None":
+    def of(raw, pictures: Pictures) -> "_Cell | None":
         if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown"):
             return None
         source = _text(raw.get("source"))
@@ -164,7 +180,14 @@ class _Cell:
         nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
         grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
         keys = tuple(key for key in (grade_id, raw.get("id")) if isinstance(key, str))
-        return _Cell(raw["cell_type"], source, keys, _images(raw.get("attachments")))
+        return _Cell(raw["cell_type"], source, keys, _attached(raw.get("attachments"), pictures))
+
+    def shown(self, kind: str) -> dict:
+        """What a cell of the given kind gets of it."""
+        if kind == "code":
+            return {"source": self.source}
+        attached = {"attachments": self.attachments} if self.attachments else {}
+        return {"source": harmless(self.source, self.attachments), **attached}
 
 
 def is_answer(cell: NotebookNode) -> bool:
@@ -192,8 +215,9 @@ def merge(released: NotebookNode, submission: Submission) -> tuple[NotebookNode,
     extra: dict[int, list[_Cell]] = {}  # by the place of the given cell before them
     place = -1
     odd = 0
+    pictures = Pictures()
     for raw in submission.cells:
-        cell = _Cell.of(raw)
+        cell = _Cell.of(raw, pictures)
         if cell is None or len(cell.source) > MOST_CELL:
             odd += 1
             continue
@@ -209,8 +233,6 @@ def merge(released: NotebookNode, submission: Submission) -> tuple[NotebookNode,
         raise Unreadable("none of its cells is an answer to this problem set")
     if odd:
         notes.append(f"{odd} cell(s) are neither code nor text, or longer than {MOST_CELL} characters, and were left out")
-    if sum(map(len, extra.values())) > MOST_EXTRA_CELLS:
-        raise Unreadable(f"it has more than {MOST_EXTRA_CELLS} extra cells")
 
     merged = copy.deepcopy(released)
     for found, copies in answers.items():
@@ -223,25 +245,21 @@ def merge(released: NotebookNode, submission: Submission) -> tuple[NotebookNode,
             notes.append(f"the answer {name} is there {len(copies)} times")
         if edited:
             extra[found - 1] = extra.get(found - 1, []) + edited[:-1]
-            cell.source = _shown(edited[-1].source, cell.cell_type)
-            if edited[-1].attachments and cell.cell_type == "markdown":
-                cell.attachments = edited[-1].attachments
+            cell.update(edited[-1].shown(cell.cell_type))
+    if sum(map(len, extra.values())) > MOST_EXTRA_CELLS:
+        raise Unreadable(f"it has more than {MOST_EXTRA_CELLS} extra cells")
 
     cells = []
     for found in range(-1, len(merged.cells)):
         cells += merged.cells[found:found + 1] if found >= 0 else []
         for number, cell in enumerate(extra.get(found, []), 1):
             make = new_code_cell if cell.kind == "code" else new_markdown_cell
-            cells.append(make(_shown(cell.source, cell.kind), id=f"extra-{found + 1}-{number}"))
+            cells.append(make(id=f"extra-{found + 1}-{number}", **cell.shown(cell.kind)))
     merged.cells = cells
     return merged, notes
 
 
-def _shown(source: str, kind: str) -> str:
-    return harmless(source) if kind == "markdown" else source
-
-
-def plain_outputs(outputs: list) -> list[NotebookNode]:
+def plain_outputs(outputs: list, pictures: Pictures) -> list[NotebookNode]:
     """Outputs of unknown content as text and pictures that are safe to show; everything else is left out."""
     kept = []
     for output in outputs:
@@ -260,7 +278,7 @@ def plain_outputs(outputs: list) -> list[NotebookNode]:
             shown = {}
             if isinstance(data.get("text/plain"), str):
                 shown["text/plain"] = _short(data["text/plain"])
-            if isinstance(data.get("image/png"), str) and is_base64(data["image/png"]):
+            if pictures.admits("image/png", data.get("image/png")):
                 shown["image/png"] = data["image/png"]
             if shown:
                 kept.append({"output_type": "display_data", "data": shown, "metadata": {}})

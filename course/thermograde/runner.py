@@ -13,10 +13,11 @@ from pathlib import Path
 
 from jupyter_client.manager import KernelManager
 
-GRACE = 5.0  # seconds between an interrupt and giving up
+GRACE = 10.0  # seconds between an interrupt and giving up
 MOST_PER_CELL = 200_000  # characters of text that are kept
 MOST_IN_ALL = 8_000_000  # characters, images included
 MOST_OF_A_TEST = 500_000  # whatever has been shown before, the values of a test have room
+EACH = 500  # characters that an output counts for besides its own, or a million empty ones would fit
 
 
 class Ended(Exception):
@@ -43,22 +44,18 @@ class Outputs:
         elif kind == "error":
             error = {"ename": content["ename"][:200], "evalue": content["evalue"][:2000],
                      "traceback": [line[:4000] for line in content["traceback"][-40:]]}
-            self._append({"output_type": kind, **error}, 0)
+            self._append({"output_type": kind, **error}, sum(map(len, error["traceback"])))
 
     def _append(self, output: dict, size: int) -> None:
-        if size > self.room:
+        last = self.kept[-1] if self.kept else {}
+        continues = output["output_type"] == "stream" == last.get("output_type") and last["name"] == output["name"]
+        size += 0 if continues else EACH
+        if size > self.room or (continues and len(last["text"]) + size > MOST_PER_CELL):
             self.cut = True
             return
         self.room -= size
-        last = self.kept[-1] if self.kept else {}
-        if output["output_type"] != "stream":
-            self.kept.append(output)
-        elif last.get("output_type") == "stream" and last["name"] == output["name"]:
-            if len(last["text"]) + size <= MOST_PER_CELL:
-                last["text"] += output["text"]
-            else:
-                self.cut = True
-                self.room += size
+        if continues:
+            last["text"] += output["text"]
         else:
             self.kept.append(output)
 

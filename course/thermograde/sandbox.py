@@ -5,16 +5,17 @@ no network, no other process, no file of the course, and no way back but the out
 a limit and never trusted.
 """
 
+import fcntl
 import json
 import os
 import selectors
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 import thermolib
@@ -128,6 +129,15 @@ def _command(limits: Limits, sandboxed: bool) -> list[str]:
     return [*outer, "--", *drop, *_bubblewrap(limits, laid_out)]
 
 
+def _sealed(content: bytes) -> BinaryIO:
+    """A file in memory that nobody can change: the sandbox may have the user of the grader."""
+    file = open(os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
+    file.write(content)
+    file.seek(0)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+    return file
+
+
 def _memory_held(process: psutil.Process) -> int:
     held = 0
     try:
@@ -176,12 +186,9 @@ def run(cells: list[dict], limits: Limits = Limits(), sandboxed: bool = True) ->
     Raises NotRun with the reason if the notebook did not get to its end. The outputs are whatever the student's code made of
     them: JSON of unknown content.
     """
-    with tempfile.NamedTemporaryFile("w") as job:
-        json.dump({"cells": cells, "cell_seconds": limits.cell_seconds}, job)
-        job.flush()
-        with open(job.name, "rb") as read_only:
-            process = subprocess.Popen(_command(limits, sandboxed), stdin=read_only, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE, cwd="/", env=_environment())
+    with _sealed(json.dumps({"cells": cells, "cell_seconds": limits.cell_seconds}).encode()) as job:
+        process = subprocess.Popen(_command(limits, sandboxed), stdin=job, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, cwd="/", env=_environment())
     try:
         text, complaint = _collect(process, limits)
         code = process.wait(timeout=10)

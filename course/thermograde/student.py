@@ -13,7 +13,7 @@ from nbformat.v4 import new_output
 from thermograde import intake, problemset, sandbox
 from thermograde.checks import MIME, Verdict, judge, one_line, test_code
 from thermograde.course import Course, fingerprint
-from thermograde.intake import is_test, plain_outputs
+from thermograde.intake import Pictures, is_test, plain_outputs
 from thermograde.problemset import ProblemSet
 from thermograde.sandbox import Limits
 
@@ -54,7 +54,7 @@ def execute(problem_set: ProblemSet, notebook: NotebookNode, limits: Limits = Li
                                                                    problem_set.hidden_test(test_id))
             cells.append({"id": cell.id, "source": source, "is_test": is_test(cell)})
     outputs = sandbox.run(cells, limits, sandboxed)
-    verdicts = {}
+    verdicts, pictures = {}, Pictures()
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -63,7 +63,7 @@ def execute(problem_set: ProblemSet, notebook: NotebookNode, limits: Limits = Li
             verdicts[test_id] = _verdict(problem_set, test_id, outputs.get(cell.id, []))
             _show(cell, verdicts[test_id])
         else:
-            cell.outputs = plain_outputs(outputs.get(cell.id, []))
+            cell.outputs = plain_outputs(outputs.get(cell.id, []), pictures)
     return verdicts
 
 
