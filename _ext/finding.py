@@ -41,13 +41,13 @@ TASK = re.compile(r"(\d+)\. ")
 
 
 class Anchors(SphinxPostTransform):
-    """Captions and exercises get ids: `figure-2-8`, `exercise-3`."""
+    """Captions and exercises get ids: `figure-2-8`, `exercise-2-3`."""
 
     default_priority = 205
     formats = ("html",)
 
     def run(self, **kwargs) -> None:
-        if not CHAPTER.match(self.env.docname):
+        if not (chapter := CHAPTER.match(self.env.docname)):
             return
         for paragraph in self.document.findall(nodes.paragraph):
             first = next((c for c in paragraph.children if c.astext()), None)
@@ -57,7 +57,7 @@ class Anchors(SphinxPostTransform):
             if found := CAPTION.match(text):
                 paragraph["ids"].append(f"{found.group(1)}-{found.group(2)}".lower().replace(".", "-"))
             elif found := TASK.match(text):
-                paragraph["ids"].append(f"exercise-{found.group(1)}")
+                paragraph["ids"].append(f"exercise-{int(chapter.group(1))}-{found.group(1)}")
 
 
 class References(SphinxPostTransform):
@@ -101,7 +101,7 @@ class References(SphinxPostTransform):
             yield *found.span(), self.address(int(number), f"#{kind}-{number}-{place}")
         elif found["exercise"]:
             if here:
-                yield *found.span(), f"#exercise-{found['task']}"
+                yield *found.span(), f"#exercise-{int(here.group(1))}-{found['task']}"
         else:
             several = found["last"] is not None
             spans = [(found.start("chapter") if several else found.start(), found.end("chapter"))]
@@ -281,7 +281,7 @@ class Words:
 
 
 def count_words(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    if app.builder.format != "html":
+    if app.builder.name != "html":
         return
     if CHAPTER.match(docname):
         for text in doctree.findall(nodes.Text):
@@ -299,7 +299,7 @@ def count_words(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def add_search_weights(app: Sphinx, error: Exception | None) -> None:
     """Put the weights in front of the search index, which runs as soon as it is loaded."""
-    if error or app.builder.format != "html":
+    if error or app.builder.name != "html":
         return
     words = {"weights": app.builder.words.weights(), "terms": app.builder.words.terms}
     index = Path(app.outdir) / "searchindex.js"

@@ -12,9 +12,7 @@ from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 
 #: MathJax in the order in which its parts need each other. The package's own bundle adds a menu of the same size again.
-MATHJAX = (
-    "startup", "core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml",
-)
+MATHJAX = ("startup", "core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
 MATHJAX_FONT = re.compile(r"/mathjax/(output/chtml/fonts/woff-v2/[^/]+\.woff)$")
 #: The name of an icon, and the rule that gives it a character: `.fa-bars:before,.fa-navicon:before{content:"\f0c9"}`.
 ICON = re.compile(r"\bfa-[a-z0-9-]+")
