@@ -30,12 +30,13 @@ MENDED = [
 #: Parameters one a line: no list of definitions, though the writer makes them one without terms.
 PARAMETERS = re.compile(r'(<span class="sig-paren">\(</span>\s*)<dl>(.*?)</dl>', re.DOTALL)
 
+#: It is left so soon that an icon would only be asked for and not waited for.
 FIRST_PAGE = """<!DOCTYPE html>
 <html lang="{language}">
   <head>
     <meta charset="utf-8">
     <title>{title}</title>
-    <link rel="icon" href="{icon}">
+    <link rel="icon" href="data:,">
     <meta http-equiv="refresh" content="0; url={page}">
   </head>
   <body><main><h1><a href="{page}">{title}</a></h1></main></body>
@@ -71,7 +72,6 @@ def write_first_page(app: Sphinx, error: Exception | None) -> None:
     text = FIRST_PAGE.format(
         language=app.config.language,
         title=app.config.html_title,
-        icon=f"_static/{Path(app.config.html_favicon).name}",
         page=app.builder.get_target_uri(app.config.root_doc),
     )
     (Path(app.outdir) / "index.html").write_text(text, encoding="utf-8")
