@@ -30,19 +30,6 @@ MENDED = [
 #: Parameters one a line: no list of definitions, though the writer makes them one without terms.
 PARAMETERS = re.compile(r'(<span class="sig-paren">\(</span>\s*)<dl>(.*?)</dl>', re.DOTALL)
 
-#: It is left so soon that an icon would only be asked for and not waited for.
-FIRST_PAGE = """<!DOCTYPE html>
-<html lang="{language}">
-  <head>
-    <meta charset="utf-8">
-    <title>{title}</title>
-    <link rel="icon" href="data:,">
-    <meta http-equiv="refresh" content="0; url={page}">
-  </head>
-  <body><main><h1><a href="{page}">{title}</a></h1></main></body>
-</html>
-"""
-
 
 def mend(page: str) -> str:
     """A page's HTML as it should have been written."""
@@ -65,20 +52,6 @@ def mend_pages(app: Sphinx, error: Exception | None) -> None:
             page.write_text(after, encoding="utf-8")
 
 
-def write_first_page(app: Sphinx, error: Exception | None) -> None:
-    """index.html leads to the book's first page; the book tool would write no more than the refresh."""
-    if error or app.builder.format != "html":
-        return
-    text = FIRST_PAGE.format(
-        language=app.config.language,
-        title=app.config.html_title,
-        page=app.builder.get_target_uri(app.config.root_doc),
-    )
-    (Path(app.outdir) / "index.html").write_text(text, encoding="utf-8")
-
-
 def setup(app: Sphinx) -> dict:
     app.connect("build-finished", mend_pages)
-    # Before the book tool, which leaves an index.html alone.
-    app.connect("build-finished", write_first_page, priority=400)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
