@@ -23,7 +23,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)"')
 
 
 def find_browser() -> str:
@@ -84,9 +83,6 @@ class Watched:
 
     def open(self, path: str):
         self.page.goto(f"{self.base}/{path}", wait_until="load")
-        # The first page only leads to another; that one has to be there, all of it.
-        if leads := REFRESH.search((BOOK / path.partition("?")[0]).read_text(encoding="utf-8")):
-            self.page.wait_for_url(f"{self.base}/{leads.group(1)}", wait_until="load")
         # The page is ready when MathJax is; without math there is no MathJax.
         self.page.wait_for_function(
             "() => !document.querySelector('.math') || (window.MathJax?.startup?.promise && true)"
