@@ -7,15 +7,17 @@ import os
 import pty
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import termios
 import time
+import urllib.request
 
 import nbformat
 import pytest
 import submissions as sub
-from conftest import SLOWDOWN
+from conftest import PATIENT, SLOWDOWN
 from nbgrader.api import Gradebook
 from quiet import Stopwatch
 from thermograde import __main__, classroom, problemset, sandbox, student
@@ -27,12 +29,19 @@ SOLVED = {"double": "def double(x):\n    return 2 * x", "even": "def even(n):\n 
 HALF = SOLVED | {"even": "def even(n):\n    return True"}
 
 
-@pytest.fixture
-def course(small, tmp_path):
+@pytest.fixture(scope="module")
+def new_course(small, tmp_path_factory):
     """A course with the small problem set, and its released notebook."""
-    course = Course.create(tmp_path / "course", small)
+    course = Course.create(tmp_path_factory.mktemp("new") / "course", small)
     course.release(problemset.load("small", small))
     return course
+
+
+@pytest.fixture
+def course(new_course, tmp_path):
+    """One of its own for a test."""
+    shutil.copytree(new_course.root, tmp_path / "course", ignore=shutil.ignore_patterns("nbgrader_config.py"))
+    return Course.create(tmp_path / "course", new_course.assignments)
 
 
 def released(course):
@@ -44,7 +53,7 @@ def hand_in(course, name, answers=SOLVED, **kwargs):
 
 
 def grade(course, **kwargs):
-    rows = classroom.grade(course, problemset.load("small", course.assignments), **kwargs)
+    rows = classroom.grade(course, problemset.load("small", course.assignments), **({"limits": PATIENT} | kwargs))
     return {row.student.id: row for row in rows}
 
 
@@ -98,6 +107,51 @@ def test_marks_by_hand_are_kept_and_complete_the_score(course):
     assert (rows["bob"].status, rows["bob"].score) == ("graded", 6.5)
     rows = grade(course, again=True)  # a mark by hand is not lost, but has to be looked at again
     assert rows["bob"].status == "by hand" and "6.5 points so far" in rows["bob"].remarks
+
+
+@pytest.fixture
+def formgrader(course):
+    """Opens pages of nbgrader's formgrader, served from the course folder."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
+               "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"]
+    server = subprocess.Popen(command, cwd=course.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def fetch(path, data=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/formgrader/{path}", data and json.dumps(data).encode(),
+                                         {"Content-Type": "application/json"}, method="PUT" if data else "GET")
+        with urllib.request.urlopen(request, timeout=60 * SLOWDOWN) as answer:
+            return answer.read().decode()
+
+    end = time.monotonic() + 120 * SLOWDOWN
+    while True:
+        try:
+            fetch("api/assignments")
+            break
+        except OSError:
+            assert server.poll() is None and time.monotonic() < end, "the server does not start"
+            time.sleep(0.2)
+    yield fetch
+    server.terminate()
+    server.wait()
+
+
+def test_written_answers_are_marked_in_formgrader(course, formgrader):
+    sub.enroll(course.root, ["ann"])
+    hand_in(course, "ann", SOLVED | {"why": "<script>alert(1)</script> Because it is even."})
+    assert grade(course)["ann"].status == "by hand"
+    [notebook] = json.loads(formgrader("api/submitted_notebooks/small/small"))
+    page = formgrader(f"submissions/{notebook['id']}/")
+    assert "Because it is even." in page and "<script>alert" not in page
+    [waiting] = [g for g in json.loads(formgrader(f"api/grades?submission_id={notebook['id']}")) if g["needs_manual_grade"]]
+    formgrader(f"api/grade/{waiting['id']}", {"manual_score": 2.5, "extra_credit": 0})
+    comment = next(c for c in json.loads(formgrader(f"api/comments?submission_id={notebook['id']}")) if c["name"] == "why")
+    formgrader(f"api/comment/{comment['id']}", {"manual_comment": "Say which two numbers."})
+    row = grade(course)["ann"]
+    assert (row.status, row.score) == ("graded", 8.5)
+    feedback = (course.root / "feedback" / "ann" / "small" / "small.html").read_text()
+    assert "2.5 / 3.0" in feedback and "8.5 / 9.0" in feedback and "Say which two numbers." in feedback
 
 
 def test_what_is_graded_stays_until_it_changes(course):
@@ -202,12 +256,11 @@ def test_a_grading_process_that_hangs_or_dies_costs_only_its_student(course, mon
     hand_in(course, "hangs", slow)
     hand_in(course, "dies", slow)
     hand_in(course, "fine")
-    monkeypatch.setattr(classroom, "_GRACE", 2.0)
     real, started = classroom._Job, []
 
     class Sabotaged(real):
         def __init__(self, name, process, results, deadline):
-            super().__init__(name, process, results, deadline)
+            super().__init__(name, process, results, 0.0 if name == "hangs" else deadline)
             started.append(name)
             if name == "dies":
                 os.kill(process.pid, signal.SIGKILL)
@@ -215,7 +268,7 @@ def test_a_grading_process_that_hangs_or_dies_costs_only_its_student(course, mon
                 os.kill(process.pid, signal.SIGSTOP)
 
     monkeypatch.setattr(classroom, "_Job", Sabotaged)
-    rows = grade(course, jobs=2, limits=Limits(student_seconds=25 * SLOWDOWN))
+    rows = grade(course, jobs=2)
     assert sorted(started) == sorted(names)
     assert rows["fine"].status == "by hand"
     assert rows["dies"].remarks == "the grading process was ended by signal 9"
@@ -273,7 +326,8 @@ def test_nbgrader_brings_in_what_is_to_be_checked(course):
     (archive / "ann_20260301T123000_small.ipynb").write_text(nbformat.writes(sub.answered(released(course), SOLVED)))
     pattern = r".*/(?P<student_id>[^_/]+)_(?P<timestamp>[0-9T]+)_(?P<file_id>.+)"
     ran = subprocess.run([sys.executable, "-m", "nbgrader", "zip_collect", "small",
-                          f"--FileNameCollectorPlugin.named_regexp={pattern}"], cwd=course.root, capture_output=True, text=True)
+                          f"--FileNameCollectorPlugin.named_regexp={pattern}"],
+                         cwd=course.root, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert not (course.root / "checked").exists()
     sub.enroll(course.root, ["ann"])

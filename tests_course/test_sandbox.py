@@ -11,13 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import SLOWDOWN
+from conftest import PATIENT, SLOWDOWN
 from thermograde import sandbox
 from thermograde.problemset import ASSIGNMENTS
 from thermograde.sandbox import Limits, NoSandbox, NotRun
 
-#: Small, but for the time: what is slow here is not the notebook.
-LIMITS = Limits(cell_seconds=120 * SLOWDOWN, student_seconds=300 * SLOWDOWN, memory=2**30, processes=64, file=2**20)
+LIMITS = replace(PATIENT, memory=2**30, processes=64, file=2**20)
 SHORT_CELLS = replace(LIMITS, cell_seconds=4)
 
 

@@ -1,6 +1,7 @@
 """Every problem set: the reference solution earns everything, the blank release nothing, mistakes what they should."""
 
 import pytest
+from conftest import PATIENT
 from thermograde import problemset, trial
 from thermograde.problemset import Mistake
 
@@ -8,7 +9,7 @@ from thermograde.problemset import Mistake
 @pytest.mark.parametrize("name", problemset.names())
 def test_solution_blank_and_mistakes_score_as_they_should(name):
     problem_set = problemset.load(name)
-    found = list(trial.trials(problem_set))
+    found = list(trial.trials(problem_set, PATIENT))
     assert [t.name for t in found[:2]] == ["reference solution", "blank release"]
     most = sum(problem_set.points()[test_id] for test_id in problem_set.checks)
     assert (found[0].points, found[1].points) == (most, 0)

@@ -121,6 +121,7 @@ def grade(
         if not again:
             waiting = [s for s in waiting if not _is_done(course, problem_set, s)]
         _run(course, name, deque(waiting), limits, jobs, sandboxed)
+        _show_marks(course, name)
         rows = class_list(course, name)
         write_csv(rows, name, course.root / "grades" / f"{name}.csv")
         return rows
@@ -169,6 +170,15 @@ def _run(course: Course, name: str, waiting: deque, limits: Limits, jobs: int, s
     finally:
         for job in running.values():
             finish(job, _failed("grading was interrupted"))
+
+
+def _show_marks(course: Course, name: str) -> None:
+    """Makes the feedback page anew for whoever was marked by hand since."""
+    for student_id, score in course.scores(name).items():
+        status = course.status(student_id, name)
+        if status is not None and status["status"] == student.GRADED and status["shown"] != score:
+            course.feedback(student_id, name)
+            course.keep_status(student_id, name, status | {"shown": score})
 
 
 def class_list(course: Course, name: str) -> list[Row]:

@@ -30,7 +30,7 @@ import nbformat
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
@@ -297,17 +297,23 @@ class Course:
         os.replace(part, path)
 
     def scores(self, name: str) -> dict[str, dict]:
-        """Of every student with a submission in the gradebook: score, most, and pending, if a person has to grade a part."""
-        found = {}
+        """Of every student with a submission in the gradebook: what `score` says."""
         with self.gradebook() as gradebook:
             try:
-                submissions = gradebook.find_assignment(name).submissions
+                return {s.student.id: _score(s) for s in gradebook.find_assignment(name).submissions}
             except MissingEntry:
                 return {}
-            for s in submissions:
-                found[s.student.id] = {"score": s.score - (s.late_submission_penalty or 0.0), "most": s.max_score,
-                                       "pending": s.needs_manual_grade}
-        return found
+
+    def score(self, student: str, name: str) -> dict:
+        """The score, the most that it can be, whether a part of it is pending until a person has graded it, and comments."""
+        with self.gradebook() as gradebook:
+            return _score(gradebook.find_submission(name, student))
+
+
+def _score(submission: SubmittedAssignment) -> dict:
+    comments = [c.manual_comment for notebook in submission.notebooks for c in notebook.comments if c.manual_comment]
+    return {"score": submission.score - (submission.late_submission_penalty or 0.0), "most": submission.max_score,
+            "pending": submission.needs_manual_grade, "comments": comments}
 
 
 def fingerprint(problem_set: ProblemSet) -> str:

@@ -26,7 +26,7 @@ def _tracked(repository: Path) -> list[Path]:
 
 
 def make(destination: Path, sets: Sequence[str], repository: Path = problemset.ASSIGNMENTS.parent) -> list[Path]:
-    """Copies the tracked files of the repository that are `PUBLIC`, as they are now, and the releases as assignments/SET.ipynb.
+    """Copies the tracked files of the repository that are `PUBLIC`, as they are now, and releases as assignments/SET.ipynb.
 
     Returns what was written. Raises ValueError if the destination exists or a release shows a solution; then nothing is left
     behind.

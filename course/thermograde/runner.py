@@ -99,7 +99,7 @@ def run(job: dict) -> dict:
         client = manager.client()
         client.start_channels()
         try:
-            client.wait_for_ready(timeout=60)
+            client.wait_for_ready()
             for cell in job["cells"]:
                 outputs = Outputs(MOST_OF_A_TEST if cell["is_test"] else room)
                 cells.append({"id": cell["id"], "outputs": outputs.kept})
