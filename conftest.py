@@ -1,4 +1,4 @@
-"""Close the two holes of strict nbval: cells that were never run, and figures, which it does not compare."""
+"""Close the two holes of strict nbval: cells that were never run, and figures, which it does not compare. And a browser."""
 
 import base64
 import io
@@ -64,3 +64,32 @@ def pytest_configure(config):
         return True
 
     IPyNbCell.compare_outputs = compare_text_and_figures
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser for the tests that open built pages, started once per file of tests."""
+    from browser import ARGUMENTS, find_browser
+    from playwright.sync_api import sync_playwright
+
+    path = find_browser()
+    # Not for the whole session: the loop that drives it would be in the way of those that drive notebooks.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address():
+    from browser import serve
+
+    with serve() as base:
+        yield base
+
+
+@pytest.fixture
+def context(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()

@@ -42,7 +42,10 @@ def test_widgets_answer_the_keyboard(context, address, path, over):
                 assert text != shown and text == field.get_attribute("aria-valuetext")
         widget.locator("button[type=reset]").focus()
         page.keyboard.press("Enter")
-        page.wait_for_timeout(20)
+        for _ in range(100):  # the reset happens after the key, soon
+            if widget.evaluate(look) == start:
+                break
+            page.wait_for_timeout(20)
         assert widget.evaluate(look) == start, f"reset does not bring widget {k} back"
     assert not watched.faults
 
