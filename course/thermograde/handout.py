@@ -12,8 +12,8 @@ from thermograde.course import Course
 #: What students get of the repository. Whatever is not named here stays with the instructor.
 PUBLIC = (
     "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-TEXT", "Makefile", "README.md", "_assets",
-    "_config.yml", "_ext", "_toc.yml", "appendices", "benchmarks", "chapters", "conftest.py", "intro.md", "pyproject.toml",
-    "references.bib", "requirements.txt", "scripts", "tests", "thermolib", ".gitignore",
+    "_config.yml", "_ext", "_toc.yml", "appendices", "benchmarks", "binder", "chapters", "conftest.py", "intro.md",
+    "pyproject.toml", "references.bib", "requirements.txt", "scripts", "tests", "thermolib", ".github", ".gitignore",
 )
 
 
