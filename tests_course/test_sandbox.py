@@ -259,6 +259,14 @@ def test_many_small_outputs_are_cut():
     assert len(out) < 1500 and "left out" in out[-1]["text"]
 
 
+def test_a_lost_end_of_the_outputs_does_not_stop_the_notebook():
+    """A kernel that is never done with its outputs, as after a flood of them: its reply counts."""
+    mute = "ip = get_ipython(); ip.kernel.session.send = (lambda send: lambda stream, kind, *a, **k: " \
+           "None if kind == 'status' else send(stream, kind, *a, **k))(ip.kernel.session.send)"
+    told = outputs(mute, "print(1)", "print(2)")
+    assert [cell[0]["text"] for cell in told[1:]] == ["1\n", "2\n"]
+
+
 def test_a_forged_result_is_bounded(monkeypatch):
     """A grader that is not root shares the pipe's owner with the sandbox, so that student code can write to it."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

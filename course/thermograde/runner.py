@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jupyter_client.manager import KernelManager
 
+QUIET = 10.0  # seconds without an output after which a cell that is done has no more of them
 GRACE = 10.0  # seconds between an interrupt and giving up
 MOST_PER_CELL = 200_000  # characters of text that are kept
 MOST_IN_ALL = 8_000_000  # characters, images included
@@ -64,10 +65,19 @@ class Outputs:
         return self.kept + [note] if self.cut else self.kept
 
 
+def replied(client, request: str) -> bool:
+    """Whether the kernel has said, on the channel that loses nothing, that it is done with a request."""
+    while client.shell_channel.msg_ready():
+        if client.get_shell_msg()["parent_header"].get("msg_id") == request:
+            return True
+    return False
+
+
 def execute(manager: KernelManager, client, source: str, seconds: float, outputs: Outputs) -> None:
     """Runs one cell; after so many seconds it is interrupted, and if it does not care, the notebook has ended."""
     request = client.execute(source, allow_stdin=False, stop_on_error=False)
     deadline, interrupted = time.monotonic() + seconds, False
+    done, last = False, time.monotonic()
     while True:
         if time.monotonic() > deadline:
             if interrupted:
@@ -79,7 +89,11 @@ def execute(manager: KernelManager, client, source: str, seconds: float, outputs
         except queue.Empty:
             if not manager.is_alive():
                 raise Ended("the kernel died") from None
+            done = done or replied(client, request)
+            if done and time.monotonic() > last + QUIET:  # in a flood of outputs, the last of them can be lost
+                break
             continue
+        last = time.monotonic()
         if message["parent_header"].get("msg_id") != request:
             continue
         if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
