@@ -3,9 +3,11 @@
 import json
 import math
 
+import IPython.display
 import numpy as np
 import pytest
-from thermograde.checks import Check, Wrong, agrees, judge, one_line
+from thermograde.checks import MIME, Check, Wrong, agrees, judge, one_line
+from thermograde.emit import emitter
 
 HEAT = Check(
     cases=[{"p": 0.2}, {"p": 0.4}],
@@ -90,6 +92,46 @@ def test_tolerance_can_depend_on_the_case():
     check = Check(cases=[{"n": 100}, {"n": 10000}], expected=lambda n: 1.0, atol=lambda n: 4 / math.sqrt(n))
     assert judge(check, sent(1.3, 1.03)).earned == 1
     assert judge(check, sent(1.3, 1.3)).earned == 0
+
+
+def emitted(answer, *cases):
+    """What the code in the student's kernel sends for the answers to some cases."""
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(IPython.display, "display", lambda bundle, raw: shown.append(bundle))
+        emitter(json.dumps(cases), MIME)(answer)
+    [bundle] = shown
+    return json.loads(bundle[MIME])
+
+
+@pytest.mark.parametrize("value, sent", [
+    (2, 2.0), (np.float32(0.5), 0.5), (np.array(3), 3.0), ((1, 2.5), [1.0, 2.5]), (np.eye(2), [[1.0, 0.0], [0.0, 1.0]]),
+    (True, True), (np.bool_(False), False), (np.array([True, False]), [True, False]), ("BCD", "BCD"), (None, None),
+])
+def test_answers_are_sent_as_plain_values(value, sent):
+    assert emitted(lambda: value, {}) == [{"value": sent}]
+    assert type(emitted(lambda: value, {})[0]["value"]) is type(sent)
+
+
+def test_answers_are_called_with_numbers_and_arrays_of_floats():
+    def answer(n, x):
+        assert type(n) is int and x.dtype == float
+        return n * x.sum()
+
+    assert emitted(answer, {"n": 2, "x": [1, 2]}, {"n": 3, "x": [[1.0], [4.0]]}) == [{"value": 6.0}, {"value": 15.0}]
+
+
+@pytest.mark.parametrize("answer, error", [
+    (lambda: {"a": 1}, "TypeError: "), (lambda: [1, [2, 3]], "ValueError: "), (lambda: 1j, "TypeError: "),
+    (lambda: 1 / 0, "ZeroDivisionError: division by zero"), (lambda x: x, "TypeError: "),
+])
+def test_an_answer_that_fails_does_not_stop_the_others(answer, error):
+    [first, second] = emitted(answer, {}, {})
+    assert set(first) == {"error"} and first["error"].startswith(error) and len(first["error"]) <= 300
+
+
+def test_nothing_returned_is_told_as_that():
+    assert "your answer is None" in judge(HEAT, json.dumps([{"value": None}, {"value": None}])).text
 
 
 def test_text_from_students_becomes_one_printable_line():

@@ -393,7 +393,7 @@ def test_grading_begins_in_a_course_folder(small, tmp_path, capsys):
 
 
 def test_the_commands_of_a_term(small, tmp_path, capsys):
-    """new, release, grade, as the README tells them."""
+    """new, release, grade: what is there stays, and everybody is told where things are."""
     course = Course(tmp_path / "term", small)
     assert main(course, "new") == 0
     assert (course.root / "roster.csv").read_text() == "id,first_name,last_name,email\n"

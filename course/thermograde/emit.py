@@ -13,7 +13,7 @@ def emitter(cases: str, mime: str):
     from IPython.display import display
 
     def plain(value):
-        if isinstance(value, str):
+        if value is None or isinstance(value, str):
             return value
         array = numpy.asarray(value)
         return array.tolist() if array.dtype == bool else numpy.asarray(value, dtype=float).tolist()
