@@ -260,7 +260,40 @@ def test_nothing_moves_for_who_asked_for_less_motion(page):
     assert moving == []
 
 
-# --- the dark theme ------------------------------------------------------------------------
+# --- the two themes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_stand_out_from_the_page_in_both_themes(page, scheme):
+    """Contrast (WCAG) of every figure color against the page: text 4.5, lines 3."""
+    look(page, DESK, scheme)
+    colors = page.evaluate(
+        """() => {
+            const probe = document.body.appendChild(document.createElement('i'));
+            const names = new Set([...document.documentElement.innerHTML.matchAll(/var\\(--wtc-(\\w+)/g)].map(m => m[1]));
+            const read = (value) => {
+                probe.style.color = value;
+                return getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(Number);
+            };
+            const page = getComputedStyle(document.querySelector('.bd-content')).getPropertyValue('--pst-color-background');
+            const colors = {page: read(page), ...Object.fromEntries([...names].map(n => [n, read(`var(--wtc-${n})`)]))};
+            probe.remove();
+            return colors;
+        }"""
+    )
+
+    def luminance(rgb):
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    ground = luminance(colors.pop("page"))
+    assert "ink" in colors or not page.locator("main .wtc-svg").count()
+    for name, rgb in colors.items():
+        if name in ("grid", "paper"):
+            continue
+        bright, dim = sorted((luminance(rgb), ground), reverse=True)
+        contrast = (bright + 0.05) / (dim + 0.05)
+        assert contrast >= (4.5 if name == "ink" else 3.0), f"{name}: {contrast:.2f}"
 
 
 def light_boxes(picture: np.ndarray, side: int = 12) -> int:

@@ -61,37 +61,3 @@ def test_ids_are_unique(path):
     text = (BOOK / path).read_text(encoding="utf-8")
     found = re.findall(r'<[a-z][^>]*?\sid="([^"]+)"', text)
     assert sorted({i for i in found if found.count(i) > 1}) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", CHAPTERS)
-def test_figures_stand_out_from_the_page_in_both_themes(browser, address, path, scheme):
-    """Contrast (WCAG) of every figure color against the page: text 4.5, lines 3."""
-    context = browser.new_context(color_scheme=scheme)
-    page = Watched(context, address).open(path)
-    colors = page.evaluate(
-        """() => {
-            const probe = document.body.appendChild(document.createElement('i'));
-            const names = new Set([...document.documentElement.innerHTML.matchAll(/var\\(--wtc-(\\w+)/g)].map(m => m[1]));
-            const read = (value) => {
-                probe.style.color = value;
-                return getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(Number);
-            };
-            const page = getComputedStyle(document.querySelector('.bd-content')).getPropertyValue('--pst-color-background');
-            return {page: read(page), ...Object.fromEntries([...names].map(n => [n, read(`var(--wtc-${n})`)]))};
-        }"""
-    )
-    context.close()
-
-    def luminance(rgb):
-        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    ground = luminance(colors.pop("page"))
-    assert "ink" in colors
-    for name, rgb in colors.items():
-        if name in ("grid", "paper"):
-            continue
-        bright, dim = sorted((luminance(rgb), ground), reverse=True)
-        contrast = (bright + 0.05) / (dim + 0.05)
-        assert contrast >= (4.5 if name == "ink" else 3.0), f"{name}: {contrast:.2f}"
