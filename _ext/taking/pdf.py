@@ -18,16 +18,19 @@ from taking import ROOT, citation
 
 HERE = Path(__file__).parent
 WIDTH = 642  # pixels between the margins of print.css
+#: The code of all tests, folded: two hundred pages that nobody reads on paper.
+ONLINE_ONLY = {"appendices/tests"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"]
 
 
 def reading_order() -> list[dict]:
-    """The pages in the order of the table of contents; `part` where a part begins."""
+    """The pages to print in the order of the table of contents; `part` where a part begins."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     pages = [{"path": f"{toc['root']}.html", "part": ""}]
     for part in toc["parts"]:
-        for k, chapter in enumerate(part["chapters"]):
+        printed = [chapter for chapter in part["chapters"] if chapter["file"] not in ONLINE_ONLY]
+        for k, chapter in enumerate(printed):
             pages.append({"path": f"{chapter['file']}.html", "part": "" if k else part["caption"]})
     return pages
 
