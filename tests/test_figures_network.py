@@ -147,26 +147,6 @@ def test_slowest_mode_of_a_chain_is_that_of_springs_in_a_row():
 # --- what the module computes ---
 
 
-def test_slow_drag_of_a_single_unit_is_known_in_closed_form():
-    """A spin in a field h = w c: <dX dX> decays at the rate, so zeta = (w dc)^2 (1 - tanh^2(h / kT)) / (kT rate)."""
-    kT, rate, w = 0.3, 0.7, 1.3
-    spin = glauber.BoltzmannMachine([[0.0]], input_weights=[[w]])
-    low, high = -0.5, 1.1
-    exact = w * (high - low) / rate * (math.tanh(w * high / kT) - math.tanh(w * low / kT))
-    assert network.glauber_drag(spin, [low], [high], kT, rate) == pytest.approx(exact, rel=1e-4)
-
-
-def test_slow_drag_of_a_machine_is_what_a_slow_cycle_costs():
-    units = machine(5, 1.0)
-    K, tau = network.glauber_drag(units, A, B, KT), 300.0
-    assert K == pytest.approx(network.glauber_drag(units, B, A, KT), rel=1e-4)
-    assert network.glauber_drag(units, A, B, KT, rate=3.0) == pytest.approx(K / 3, rel=1e-4)
-    start = glauber.sample_equilibrium(units, A, 2000, kT=KT, rng=1)
-    run = glauber.simulate_glauber(units, network.there_and_back(A, B, tau), start, duration=2 * tau, dt=1.0, kT=KT, rng=2)
-    work = mean_work(run.work)
-    zscores.assert_consistent([work.value], [work.error], 2 * K / tau)
-
-
 def test_count_distinct_counts():
     states = np.array([[0.0, 1.0], [-0.0, 1.0 + 1e-9], [0.0, 1.1], [0.0, 1.0]])
     assert network.count_distinct(states).tolist() == [1, 1, 2, 2]
@@ -230,7 +210,7 @@ def test_every_cycle_obeys_the_second_law_and_slow_ones_the_slow_law(small):
     bracket = substrates.drag_bracket(small, [A, B], KT, friction=1 / MOBILITY, samples=1000, steps=50, rng=1)
     K = bracket.lower.value, bracket.upper.value
     units = machine(6, 1.0)
-    K_units = network.glauber_drag(units, A, B, KT)
+    K_units = glauber.drag_coefficient(units, A, B, KT)
     F_units = np.array([glauber.free_energy(units, x0, KT) for x0 in np.linspace(A, B, 21)])
     for tau in sweeps:
         protocol, record = network.there_and_back(A, B, tau), np.linspace(0, 2 * tau, 21)
@@ -270,7 +250,6 @@ def test_static_figures_draw():
 
 def test_bad_input_is_refused_by_name(data, classifier):
     curve = (np.array([1.0, 2.0]), np.array([1.0, 0.5]))
-    spin = glauber.BoltzmannMachine([[0.0]])
     for call, message in (
         (lambda: network.minima_found({}), "counts must hold one to four networks, got 0"),
         (lambda: network.relaxation_against_depth({}, {}), "exact must hold one to four curves, got 0"),
@@ -278,7 +257,6 @@ def test_bad_input_is_refused_by_name(data, classifier):
         (lambda: network.noise_by_unit(np.ones(4), np.ones(5), np.ones(5), (3, 2)), "each of the 5 units, got 4, 5 and 5"),
         (lambda: network.warm_answers(classifier, data.images, data.labels, 0.0, rng=1), "kT must be positive, got 0"),
         (lambda: network.warm_answers(classifier, data.images, data.labels, 1.0, draws=0, rng=1), "draws must be .* got 0"),
-        (lambda: network.glauber_drag(spin, [0.0], [1.0], -1.0), "kT must be positive, got -1"),
         (lambda: network.there_and_back([0.0], [1.0], 0.0), "duration must be positive, got 0"),
         (lambda: network.count_distinct(np.ones(3)), "states must"),
         (lambda: network.relaxation_explorer({}, 0.0), "stiffness must be positive, got 0"),

@@ -200,6 +200,31 @@ def test_the_ledger_closes_and_is_recorded():
     assert np.array_equal(again.work, run.work) and again.recorded_x.shape == (0, 50, 5)
 
 
+# --- slow drag ---
+
+
+def test_slow_drag_of_a_single_unit_is_known_in_closed_form():
+    """A spin in a field h = w c: <dX dX> decays at the rate, so zeta = (w dc)^2 (1 - tanh^2(h / kT)) / (kT rate)."""
+    w = 1.3
+    spin = BoltzmannMachine([[0.0]], input_weights=[[w]])
+    low, high = -0.5, 1.1
+    exact = w * (high - low) / RATE * (math.tanh(w * high / KT) - math.tanh(w * low / KT))
+    assert glauber.drag_coefficient(spin, [low], [high], KT, RATE) == pytest.approx(exact, rel=1e-4)
+
+
+def test_slow_drag_of_a_machine_is_what_a_slow_sweep_costs():
+    units, end, tau = machine(), -X0, 300.0
+    K = glauber.drag_coefficient(units, X0, end, KT)
+    assert K == pytest.approx(glauber.drag_coefficient(units, end, X0, KT), rel=1e-4)
+    assert glauber.drag_coefficient(units, X0, end, KT, rate=3.0) == pytest.approx(K / 3, rel=1e-4)
+    start = glauber.sample_equilibrium(units, X0, 10_000, kT=KT, rng=1)
+    run = simulate_glauber(units, lambda t: X0 + t / tau * (end - X0), start, duration=tau, dt=1.0, kT=KT, rng=2)
+    mean, error = mean_and_error(run.work)
+    rise = glauber.free_energy(units, end, KT) - glauber.free_energy(units, X0, KT)
+    assert K / tau > 10 * error
+    assert_consistent([mean], [error], rise + K / tau)
+
+
 J2 = np.array([[0.0, 1.0], [1.0, 0.0]])
 
 
@@ -236,6 +261,10 @@ def test_bad_machines_are_refused():
     for function in (glauber.free_energy, glauber.probabilities):
         with pytest.raises(ValueError, match="kT must be positive"):
             function(BoltzmannMachine(J2), np.zeros(2), 0.0)
+    with pytest.raises(ValueError, match="kT must be positive, got -1"):
+        glauber.drag_coefficient(BoltzmannMachine(J2), np.zeros(2), np.ones(2), -1.0)
+    with pytest.raises(ValueError, match="rate must be positive, got 0"):
+        glauber.drag_coefficient(BoltzmannMachine(J2), np.zeros(2), np.ones(2), rate=0.0)
     with pytest.raises(ValueError, match="n must be an integer"):
         glauber.sample_equilibrium(BoltzmannMachine(J2), np.zeros(2), 0, rng=1)
     with pytest.raises(ValueError, match="layers must all be two-level units"):

@@ -646,6 +646,19 @@ def test_parameters_in_one_vector():
     assert transformer().split_parameters(transformer().parameters)[0] == ()
 
 
+@pytest.mark.parametrize("form, kT", [("elastic", None), ("fenchel-young", None), ("fenchel-young", KT)])
+def test_another_stiffness_of_the_output_is_all_that_changes(form, kT):
+    network = chain("tanh", form, kT)
+    other = network.with_output_stiffness(0.7)
+    direct = NetworkHamiltonian(network.weights, network.biases, "tanh", [*STIFFNESS[:-1], 0.7], form, kT)
+    x, x0 = 0.9 * np.tanh(np.random.default_rng(2).standard_normal(network.shape)), np.ones(4)
+    assert other.energy(x, x0) == direct.energy(x, x0) != network.energy(x, x0)
+    assert np.array_equal(other.force(x, x0), direct.force(x, x0)) and np.array_equal(other.stiffness, direct.stiffness)
+    assert np.array_equal(network.stiffness, STIFFNESS)
+    with pytest.raises(ValueError, match="kappa must be positive, got 0"):
+        network.with_output_stiffness(0.0)
+
+
 def test_own_activations_can_be_passed_on():
     cubic = Activation("cubic", lambda h: h + h**3, lambda h: 1 + 3 * h**2)
     network = NetworkHamiltonian([[[2.0]]], [[0.5]], cubic, 1.4)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.integrate import quad
 from scipy.special import expit, logsumexp, softmax
 
 from thermolib import _check
@@ -187,3 +188,34 @@ def minima(system: UnitSystem, control: Control) -> np.ndarray:
     energy = system.energy(every, control)
     neighbors = np.arange(len(every))[:, None] ^ (1 << np.arange(every.shape[1]))
     return every[(energy[neighbors] >= energy[:, None]).all(axis=1)]
+
+
+def drag_coefficient(
+    machine: BoltzmannMachine, start: np.ndarray, end: np.ndarray, kT: float = 1.0, rate: float = 1.0
+) -> float:
+    """The number K such that moving the control of a machine slowly from start to end in the time tau dissipates K / tau.
+
+        K = integral_0^1 zeta dlambda,    zeta = (1 / kT) integral_0^inf <dX(0) dX(t)> dt,    X = dU/dlambda
+
+    by enumeration of the states, with the rates of Glauber dynamics; the integral over time is the solution of a linear
+    equation. start, end: (controls,). rate: of redrawing a unit. Meant for up to ten units. Energy times time.
+
+    Source: Sivak and Crooks 2012 (sivak2012).
+    """
+    start, end = _check.array("start", start, ndim=1), _check.array("end", end, ndim=1)
+    kT, rate = _check.positive("kT", kT), _check.positive("rate", rate)
+    s = states(machine)
+    every = np.arange(len(s))
+    neighbors = every[:, None] ^ (1 << np.arange(s.shape[1]))
+    push = machine.energy(s, end) - machine.energy(s, start)  # X, as the energy is linear in the control
+
+    def friction(place):
+        control = start + place * (end - start)
+        energy, p = machine.energy(s, control), probabilities(machine, control, kT)
+        X = push - p @ push
+        flips = np.zeros((len(s), len(s)))
+        flips[every[:, None], neighbors] = rate * expit(-(energy[neighbors] - energy[:, None]) / kT)
+        decay = np.diag(flips.sum(axis=1)) - flips
+        return (p * X) @ np.linalg.solve(decay + p, X) / kT  # + p makes it regular, and changes nothing as p @ X = 0
+
+    return quad(friction, 0.0, 1.0, epsrel=1e-3, limit=200)[0]

@@ -11,6 +11,7 @@ Tkachenko 2025 (tkachenko2025v2, tkachenko2025v3); the elastic form is that of p
 Every function raises ValueError, with the rule and the value, for an argument outside the range it states.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -148,9 +149,15 @@ class NetworkHamiltonian:
     def with_parameters(self, theta: np.ndarray) -> "NetworkHamiltonian":
         """The same network with the parameters theta, (N,), in the order of `parameters`."""
         theta = _check.array("theta", theta, ndim=1).copy()
-        network = self.__class__.__new__(self.__class__)
-        network.__dict__.update(self.__dict__)
+        network = copy.copy(self)
         network.blocks = [b.with_parameters(*p) for b, p in zip(self.blocks, self.split_parameters(theta))]
+        return network
+
+    def with_output_stiffness(self, kappa: float) -> "NetworkHamiltonian":
+        """The same network with the stiffness kappa of its last layer."""
+        network, block = copy.copy(self), self.blocks[-1]
+        network.stiffness = np.append(self.stiffness[:-1], _check.positive("kappa", kappa))
+        network._forms = [*self._forms[:-1], type(self._forms[-1])(block.activation, block.rows, float(kappa), self.kT)]
         return network
 
     def split(self, x: np.ndarray) -> list[np.ndarray]:

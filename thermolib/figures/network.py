@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.integrate import quad, solve_ivp
-from scipy.special import expit
+from scipy.integrate import solve_ivp
 
-from thermolib import _check, digits, glauber
+from thermolib import _check, digits
 from thermolib.figures import COLORS, new_figure
 from thermolib.hamiltonian import NetworkHamiltonian
 from thermolib.langevin import Run, mean_work, simulate
@@ -265,37 +264,6 @@ def temperature_explorer(
 
 
 # --- cycles -------------------------------------------------------------------------------------------------------------
-
-
-def glauber_drag(
-    machine: glauber.BoltzmannMachine, start: np.ndarray, end: np.ndarray, kT: float, rate: float = 1.0
-) -> float:
-    """The number K such that moving the control of a few two-level units slowly from start to end dissipates K / tau.
-
-        K = integral_0^1 zeta dlambda,    zeta = (1 / kT) integral_0^inf <dX(0) dX(t)> dt,    X = dU/dlambda
-
-    by enumeration of the states, with the rates of Glauber dynamics; the integral over time is the solution of a linear
-    equation. Meant for up to ten units.
-
-    Source: Sivak and Crooks 2012 (sivak2012).
-    """
-    start, end = _check.array("start", start, ndim=1), _check.array("end", end, ndim=1)
-    kT, rate = _check.positive("kT", kT), _check.positive("rate", rate)
-    s = glauber.states(machine)
-    every = np.arange(len(s))
-    neighbors = every[:, None] ^ (1 << np.arange(s.shape[1]))
-    push = machine.energy(s, end) - machine.energy(s, start)  # X, as the energy is linear in the control
-
-    def friction(place):
-        control = start + place * (end - start)
-        energy, p = machine.energy(s, control), glauber.probabilities(machine, control, kT)
-        X = push - p @ push
-        flips = np.zeros((len(s), len(s)))
-        flips[every[:, None], neighbors] = rate * expit(-(energy[neighbors] - energy[:, None]) / kT)
-        decay = np.diag(flips.sum(axis=1)) - flips
-        return (p * X) @ np.linalg.solve(decay + p, X) / kT  # + p makes it regular, and changes nothing as p @ X = 0
-
-    return quad(friction, 0.0, 1.0, epsrel=1e-3, limit=200)[0]
 
 
 @dataclass(frozen=True, eq=False)

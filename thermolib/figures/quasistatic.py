@@ -357,12 +357,12 @@ def _draw_energies(ax, analog: AnalogNetwork, hardware: Sequence[HardwareEnergy]
                    label=f"{row.label} ({catalog.KINDS[row.kind]})")
     start = min(10 * slowest * analog.relaxation_time, times[-1])
     held, early = times[times >= start], times[times <= start]
-    ax.plot(times, [analog.reset_energy(t) for t in times], color=COLORS["bound"], label="reset each neuron: at least")
+    ax.plot(times, [analog.reset_energy(t) for t in times], color=COLORS["bound"], label="reset each neuron, Gaussian: at least")
     ax.plot(held, [analog.following_energy(t) for t in held], color=COLORS["work"], label="follow the input: drag")
     ax.plot(early, [analog.following_energy(t) for t in early], color=COLORS["work"], lw=1, ls=":")
     answer = math.log(10) * analog.kT
     ax.axhline(answer, color=COLORS["bound"], lw=1, ls="--", label="erase the answer: kT ln 10")
-    ax.set(xscale="log", yscale="log", xlim=times[[0, -1]], ylim=(1e-22, 1e-7), xlabel="time per inference (s)",
+    ax.set(xscale="log", yscale="log", xlim=times[[0, -1]], ylim=(1e-22, 1e-7), xlabel="time per inference",
            ylabel="energy per inference")
     ax.set_yticks((1e-21, 1e-18, 1e-15, 1e-12, 1e-9), ("1 zJ", "1 aJ", "1 fJ", "1 pJ", "1 nJ"))
     ax.set_yticks([], minor=True)

@@ -22,13 +22,6 @@ Plot = Callable[..., tuple[Figure, dict[str, "float | str"]]]
 _RATIO = "output stiffness κ_L / κ"
 
 
-def with_output_stiffness(network: NetworkHamiltonian, ratio: float) -> NetworkHamiltonian:
-    """The same chain of dense elastic layers, its last layer ratio times as stiff as its first."""
-    stiffness = network.stiffness.copy()
-    stiffness[-1] = _check.positive("ratio", ratio) * stiffness[0]
-    return NetworkHamiltonian(network.weights, network.biases, network.activations, stiffness)
-
-
 def relative_error(force: np.ndarray, gradient: np.ndarray) -> float:
     """|force + gradient| / |gradient|: how far a force is from descending this gradient."""
     gradient = _check.array("gradient", gradient)
@@ -64,7 +57,7 @@ def clamped_flows(
     flows = {}
     start = network.split(network.forward(x0)[None])[:-1]
     for ratio in ratios:
-        net = with_output_stiffness(network, ratio)
+        net = network.with_output_stiffness(ratio * network.stiffness[0])
         run = simulate(net.clamped, lambda t: (x0, y), np.concatenate(start, axis=-1), duration=times[-1],
                        dt=0.05 / (mobility * net.stiffness.max()), kT=0.0, mobility=mobility, rng=0, record=times)
         soft = net.stiffness[-1]
@@ -196,7 +189,7 @@ def agreements(
     results = {}
     output = network.split(network.forward(x0))[-1]
     for ratio in ratios:
-        net = with_output_stiffness(network, ratio)
+        net = network.with_output_stiffness(ratio * network.stiffness[0])
         for distance in distances:
             y = output + distance * np.asarray(direction)
             state = net.relax((x0, y), tolerance=1e-10)
