@@ -82,7 +82,8 @@ lab: $(VENV)/.installed
 
 execute: $(VENV)/.installed
 	cd chapters && ../$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False *.ipynb
+		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False \
+		--CoalesceStreamsPreprocessor.enabled=True *.ipynb
 
 mutants: $(VENV)/.installed
 	$(PYTHON) tests/mutants.py
