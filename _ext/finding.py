@@ -239,11 +239,12 @@ def drawn(needs: dict[int, list[int]]) -> str:
 
 #: How much a word counts where it stands.
 IN_TITLE, IN_BOLD, IN_TEXT = 10, 3, 1
+LABELS = ("Predict.", "You need:", "You will be able to:")
 COMMAND = re.compile(r"\\[a-zA-Z]+")
 
 
 def weigh(node: nodes.Node) -> int:
-    """What a text counts for, by where it stands; code and outputs count for nothing."""
+    """What a text counts for, by where it stands; code, outputs and labels like "Predict." count for nothing."""
     weight = IN_TEXT
     while node := node.parent:
         if isinstance(node, (nodes.literal_block, nodes.literal, nodes.raw)):
@@ -251,27 +252,34 @@ def weigh(node: nodes.Node) -> int:
         if isinstance(node, nodes.title):
             return IN_TITLE
         if isinstance(node, nodes.strong):
+            if node.astext() in LABELS:
+                return 0
             weight = IN_BOLD
     return weight
 
 
 def stems(app: Sphinx, text: str) -> list[str]:
-    """A text as the search page will cut and stem what a reader types."""
+    """The words that matter in a text, cut and stemmed as the search page will do it with what a reader types."""
     language = app.builder.indexer.lang
-    return [language.stem(word.lower()) for word in language.split(COMMAND.sub(" ", text))]
+    words = (word.lower() for word in language.split(COMMAND.sub(" ", text)))
+    return [language.stem(word) for word in words if len(word) > 1 and word not in language.stopwords]
 
 
 class Words:
-    """The words of the chapters, counted, and the terms that the glossary finds in them; all as stems."""
+    """Words and pairs of neighbors in the chapters, counted, and the terms that the glossary finds there; all as stems."""
 
     def __init__(self):
         self.counts: dict[str, Counter] = defaultdict(Counter)
         self.terms: list[tuple[list[str], str]] = []
 
     def weights(self) -> dict[str, dict[str, int]]:
-        """For each stem the chapters that have it: more the more often it comes, and the fewer others have it."""
+        """For each word or pair the chapters that have it: more the more often it comes, and the fewer others have it.
+
+        A pair that comes only once in the book may be chance, and is left out.
+        """
         weights: dict[str, dict[str, int]] = {}
-        for stem in sorted(set().union(*self.counts.values())):
+        total = sum(self.counts.values(), Counter())
+        for stem in sorted(stem for stem in total if " " not in stem or total[stem] > 1):
             holders = {name: c[stem] for name, c in sorted(self.counts.items()) if c[stem]}
             rarity = math.log(1 + len(self.counts) / len(holders))
             weights[stem] = {
@@ -286,7 +294,8 @@ def count_words(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if CHAPTER.match(docname):
         for text in doctree.findall(nodes.Text):
             if weight := weigh(text):
-                for stem in stems(app, text.astext()):
+                words = stems(app, text.astext())
+                for stem in (*words, *map(" ".join, zip(words, words[1:]))):
                     app.builder.words.counts[docname][stem] += weight
     for entry in doctree.findall(nodes.definition_list_item):
         terms = [term.astext() for term in entry.findall(nodes.term) if term["ids"]]

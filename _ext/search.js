@@ -1,6 +1,5 @@
 // How the search page orders what it found: the chapters that are about it first, then everything else.
 // Sphinx calls score() for every result. finding.py counts words and terms when the book is built.
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false; // would need fetch
 
 // Sphinx takes an anchor for a selector; ours may have dots in them. And nobody wants to read LaTeX in a summary.
 const textOf = Search.htmlToText;
@@ -39,9 +38,10 @@ var Scorer = {
     const query = new URLSearchParams(location.search).get("q") ?? "";
     const stemmer = new Stemmer();
     const stems = splitQuery(query.toLowerCase())
-      .filter((word) => !stopwords.includes(word))
+      .filter((word) => word.length > 1 && !stopwords.includes(word))
       .map((word) => stemmer.stemWord(word));
-    const weight = stems.reduce((sum, stem) => sum + Scorer.weight(stem, page), 0);
+    const pairs = stems.slice(1).map((stem, k) => `${stems[k]} ${stem}`);
+    const weight = [...stems, ...pairs].reduce((sum, asked) => sum + Scorer.weight(asked, page), 0);
     return weight > 0 ? 100 + weight + Scorer.defined(stems, page) + score / 100 : score;
   },
 };
