@@ -37,3 +37,17 @@ addEventListener("load", async () => {
   // What is in a folded solution has a width only once it is open.
   document.addEventListener("toggle", markScrollers, { capture: true });
 });
+
+// On a phone a figure is as small as the page is narrow. A tap makes it as large as on a desk, about where it was tapped.
+const phone = matchMedia("(max-width: 40rem)");
+document.addEventListener("click", ({ target, clientX }) => {
+  const figure = target.closest("main .wtc-figure");
+  if (!figure || !phone.matches) return;
+  const box = figure.getBoundingClientRect();
+  if (figure.classList.toggle("wtc-large")) {
+    figure.scrollLeft = ((clientX - box.left) / box.width) * (figure.scrollWidth - box.width);
+    figure.tabIndex = 0; // so that arrow keys scroll it
+  } else {
+    figure.removeAttribute("tabindex");
+  }
+});
