@@ -251,6 +251,8 @@ def weigh(node: nodes.Node) -> int:
             return 0
         if isinstance(node, nodes.title):
             return IN_TITLE
+        if isinstance(node, nodes.entry):  # what is bold in a table is a verdict
+            return IN_TEXT
         if isinstance(node, nodes.strong):
             if node.astext() in LABELS:
                 return 0

@@ -26,12 +26,12 @@ var Scorer = {
     return Math.max(0, ...begun.map((other) => Search.weights[other][page] ?? 0)) / 2;
   },
 
-  // What the glossary finds in the chapter: up to 30 for a term that was asked for in full.
+  // What the glossary finds in the chapter: up to 60 for a term that was asked for in full.
   defined: (stems, page) => {
     const shares = Search.terms
       .filter(([term, chapter]) => chapter === page && stems.every((stem) => term.includes(stem)))
       .map(([term]) => stems.length / term.length);
-    return 30 * Math.max(0, ...shares);
+    return 60 * Math.max(0, ...shares);
   },
 
   score: ([page, title, anchor, description, score]) => {
@@ -41,7 +41,8 @@ var Scorer = {
       .filter((word) => word.length > 1 && !stopwords.includes(word))
       .map((word) => stemmer.stemWord(word));
     const pairs = stems.slice(1).map((stem, k) => `${stems[k]} ${stem}`);
-    const weight = [...stems, ...pairs].reduce((sum, asked) => sum + Scorer.weight(asked, page), 0);
+    const total = (asked) => asked.reduce((sum, words) => sum + Scorer.weight(words, page), 0);
+    const weight = total(stems) + total(pairs) / 2;
     return weight > 0 ? 100 + weight + Scorer.defined(stems, page) + score / 100 : score;
   },
 };

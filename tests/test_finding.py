@@ -17,6 +17,8 @@ PAGES = sorted(p.relative_to(BOOK).as_posix() for p in BOOK.rglob("*.html") if "
 #: What a reader may type, and the chapter that must come first.
 SEARCHES = {
     "Landauer": 1,
+    "Landauer limit": 1,
+    "Maxwell's demon": 1,
     "Szilard engine": 1,
     "mutual information": 1,
     "what does it cost to erase a bit": 1,
@@ -30,17 +32,23 @@ SEARCHES = {
     "capacitor": 4,
     "hysteresis": 5,
     "geodesic": 5,
+    "quasi-static": 5,
     "Kramers": 5,
     "softmax": 6,
     "sigmoid": 6,
     "ReLU": 6,
     "Boltzmann machine": 7,
+    "Hamiltonian": 7,
     "residual connections": 7,
     "backpropagation": 8,
     "equilibrium propagation": 8,
+    "predictive coding": 8,
     "learning rate": 9,
+    "training bound": 9,
     "batch size": 9,
     "GPT-3": 10,
+    "LLM": 10,
+    "language model": 10,
     "brain": 10,
 }
 RESULTS = "() => [...document.querySelectorAll('#search-results li > a')].map(a => a.getAttribute('href'))"
