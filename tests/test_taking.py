@@ -153,15 +153,15 @@ def test_bibtex_says_what_the_citation_file_says(cff):
     plain = {name: re.sub(r"[{}]|\\(?=\W)", "", value) for name, value in entry.fields.items()}
     assert entry.type == "misc"
     assert plain["title"] == cff["title"]
-    assert plain["year"] == str(cff["date-released"])[:4]
-    assert plain["note"] == f"Version {cff['version']}"
+    assert plain.get("year") == (str(cff["date-released"])[:4] if "date-released" in cff else None)
+    assert plain["note"] == f"Version {cff['version']}" + ("" if "year" in plain else ", in preparation")
     assert plain.get("doi") == cff.get("doi")
     names = [a.get("name") or f"{a['given-names']} {a['family-names']}" for a in cff["authors"]]
     assert [str(p).replace("{", "").replace("}", "").split(", ")[::-1] for p in entry.persons["author"]] == [
         [a["name"]] if "name" in a else [a["given-names"], a["family-names"]] for a in cff["authors"]
     ]
     text = citation.plain(cff)
-    for part in (*names, plain["year"], cff["title"], cff["version"], cff.get("doi", "")):
+    for part in (*names, plain.get("year", "in preparation"), cff["title"], cff["version"], cff.get("doi", "")):
         assert part in text
 
 
@@ -188,6 +188,13 @@ def test_one_number_names_the_edition():
     assert f'\nversion = "{VERSION}"\n' in read(ROOT / "pyproject.toml")
     assert importlib.metadata.version("thermolib") == VERSION
     assert f"git checkout v{VERSION}" in read(ROOT / "appendices" / "errata.md")
+
+
+def test_an_edition_is_out_everywhere_or_nowhere():
+    (when,) = re.findall(rf"^## {re.escape(VERSION)}, (\S+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    (state,) = re.findall(rf"^### {re.escape(VERSION)}\n\n(.*)$", read(ROOT / "appendices" / "errata.md"), re.MULTILINE)
+    assert when == str(CFF.get("date-released", "unreleased"))
+    assert state.startswith("In preparation.") == (when == "unreleased")
 
 
 # -- the book as a zip -----------------------------------------------------------------------

@@ -336,7 +336,7 @@ def ramp_loss(capacitance: float, voltage: float, resistance: float, duration: f
 
     capacitance, resistance: positive. duration: t, not negative; 0 is the sudden step. One system of units.
 
-    Sources: Athas et al. 1994 (athas1994); Paul, Schlaffer and Nossek 2000 (paul2000).
+    Source: Athas et al. 1994 (athas1994).
     """
     energy = _check.positive("capacitance", capacitance) * _check.finite("voltage", voltage) ** 2
     ratio = _check.nonnegative("duration", duration) / (_check.positive("resistance", resistance) * capacitance)

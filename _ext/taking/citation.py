@@ -17,7 +17,8 @@ def read(path: Path) -> dict:
 
 
 def _year(cff: Mapping) -> str:
-    return str(cff["date-released"])[:4]
+    """When the edition came out; nothing if it did not yet."""
+    return str(cff.get("date-released", ""))[:4]
 
 
 def authors(cff: Mapping) -> str:
@@ -29,7 +30,7 @@ def authors(cff: Mapping) -> str:
 
 def plain(cff: Mapping) -> str:
     """Authors (year). Title. Version. Where."""
-    text = f"{authors(cff)} ({_year(cff)}). {cff['title']}. Version {cff['version']}."
+    text = f"{authors(cff)} ({_year(cff) or 'in preparation'}). {cff['title']}. Version {cff['version']}."
     where = f"doi:{cff['doi']}" if "doi" in cff else cff.get("url") or cff.get("repository-code")
     return f"{text} {where}" if where else text
 
@@ -46,11 +47,11 @@ def bibtex(cff: Mapping) -> str:
         "author": names,
         "title": f"{{{_escape(cff['title'])}}}",
         "year": _year(cff),
-        "note": f"Version {cff['version']}",
+        "note": f"Version {cff['version']}" + ("" if _year(cff) else ", in preparation"),
         "doi": cff.get("doi"),
         "url": cff.get("url") or cff.get("repository-code"),
     }
-    key = re.sub(r"\W+", "-", cff["title"].split(":")[0].lower()) + f"-{_year(cff)}"
+    key = re.sub(r"\W+", "-", f"{cff['title'].split(':')[0]} {_year(cff) or cff['version']}".lower())
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
     return "\n".join([f"@misc{{{key},", *lines, "}"])
 
