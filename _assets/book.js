@@ -51,3 +51,13 @@ document.addEventListener("click", ({ target, clientX }) => {
     figure.removeAttribute("tabindex");
   }
 });
+
+// The theme takes the focus off the buttons of its header. Who pressed one with a key goes on from there.
+document.addEventListener(
+  "click",
+  ({ target, detail }) => {
+    const button = detail === 0 && target.closest(".bd-header-article button");
+    if (button) setTimeout(() => document.activeElement === document.body && button.focus());
+  },
+  { capture: true },
+);

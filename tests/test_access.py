@@ -149,6 +149,32 @@ def test_a_sidebar_opens_and_closes_on_a_phone(chapter, side):
     assert toggle.is_visible()
 
 
+def test_a_button_of_the_header_keeps_the_focus(chapter):
+    look(chapter, DESK)
+    for name in ("Toggle primary sidebar", "Download this page", "Color mode"):
+        button = chapter.get_by_role("button", name=name)
+        button.focus()
+        chapter.keyboard.press("Enter")
+        chapter.wait_for_timeout(100)
+        assert button.evaluate("b => b === document.activeElement"), name
+        chapter.keyboard.press("Escape")
+
+
+def test_a_tap_makes_a_figure_larger_on_a_phone(chapter):
+    look(chapter, PHONE)
+    for figure in (chapter.locator("main .cell_output > .wtc-figure, main .output > .wtc-figure").first,
+                   chapter.locator("main wtc-explore .wtc-figure").first):
+        size = figure.locator("text").first
+        small = size.bounding_box()["height"]
+        assert figure.bounding_box()["width"] > PHONE - 16
+        figure.click()
+        assert size.bounding_box()["height"] > 1.8 * small and size.bounding_box()["height"] > 15
+        assert chapter.evaluate("document.documentElement.scrollWidth") <= PHONE
+        assert figure.evaluate("f => f.scrollLeft > 0 && f.tabIndex === 0")
+        figure.click()
+        assert size.bounding_box()["height"] == small
+
+
 # --- the accessibility checker -------------------------------------------------------------
 
 
