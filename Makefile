@@ -1,15 +1,14 @@
 # `make book` builds, `make test` proves, `make help` lists the rest.
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-COURSE_VENV := .venv-course
 EDITION := what-thinking-costs-$(shell sed -n 's/^version: //p' CITATION.cff)
 SOURCES := $(shell find _config.yml _toc.yml intro.md references.bib requirements.txt pyproject.toml \
 	CITATION.cff README.md LICENSE LICENSE-TEXT chapters appendices thermolib _ext _assets -type f \
 	-not -path '*/__pycache__/*' -not -path '*/.ipynb_checkpoints/*')
 
-.PHONY: help book read offline pdf site test test-pdf course-env test-course lab execute mutants benchmark benchmark-pages clean
+.PHONY: help book read offline pdf site test test-pdf lab execute mutants benchmark benchmark-pages clean
 
-help:
+help::
 	@echo "make book       build the book, every notebook executed"
 	@echo "make read       serve the built book at http://localhost:8000"
 	@echo "make offline    the book as one zip, to unpack and read anywhere"
@@ -17,7 +16,6 @@ help:
 	@echo "make site       the folder to publish: the book with its zip and its PDF"
 	@echo "make test       library, notebooks and built pages"
 	@echo "make test-pdf   the PDF of the whole book"
-	@echo "make test-course  problem sets and the grading of a class, in an environment of their own"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make execute    run the chapters and store their outputs"
 	@echo "make mutants    plant faults in thermolib and count how many the tests catch"
@@ -65,18 +63,6 @@ test: book tests/node_modules/.installed
 test-pdf: book
 	WHOLE_BOOK=1 $(PYTHON) -m pytest tests/test_pdf.py
 
-$(COURSE_VENV)/.installed: requirements-course.txt requirements.txt pyproject.toml course/pyproject.toml
-	python3 -m venv $(COURSE_VENV)
-	$(COURSE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-course.txt
-	$(COURSE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e . -e course
-	touch $@
-
-course-env: $(COURSE_VENV)/.installed
-	@echo "To grade: $(CURDIR)/$(COURSE_VENV)/bin/thermograde --help"
-
-test-course: $(COURSE_VENV)/.installed
-	$(COURSE_VENV)/bin/python -m pytest -n 2 --dist loadfile tests_course
-
 lab: $(VENV)/.installed
 	$(VENV)/bin/jupyter lab --notebook-dir=chapters
 
@@ -96,3 +82,6 @@ benchmark-pages: book
 
 clean:
 	rm -rf _build dist
+
+# Not in the copy that students get.
+-include course/course.mk

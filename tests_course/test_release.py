@@ -151,6 +151,13 @@ def test_the_students_copy_has_the_book_the_library_and_released_sets(students_c
         assert leaks(nbformat.read(destination / "assignments" / f"{name}.ipynb", as_version=4), problemset.load(name)) == []
 
 
+def test_make_offers_the_course_only_where_it_is(students_copy):
+    offered = {place: subprocess.run(["make", "help"], cwd=place, capture_output=True, text=True, check=True).stdout
+               for place in (students_copy[0], REPOSITORY)}
+    assert "make book" in offered[students_copy[0]] and "course" not in offered[students_copy[0]]
+    assert "make test-course" in offered[REPOSITORY]
+
+
 def test_the_students_copy_has_no_solution_anywhere(students_copy):
     destination, written = students_copy
     assert [name for name in PRIVATE - {"assignments"} if (destination / name).exists()] == []
