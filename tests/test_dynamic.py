@@ -92,6 +92,18 @@ def test_optimal_reset_reaches_the_finite_time_bound(reset, duration):
     assert np.sum(0.5 * variance * np.diff(fine.stiffness)) == pytest.approx(least, rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", RESETS)
+def test_work_on_the_way_is_half_the_variance_times_the_change_of_stiffness(kind):
+    """dW = v dk / 2, with the sudden steps at the start: summed over a fine path, up to its middle."""
+    reset, duration = HarmonicReset(BEFORE, AFTER, KT, MOBILITY), 1.3
+    path = reset.path(kind, duration, np.linspace(0, duration / 2, 4001))
+    stiffness = path.stiffness.copy()
+    stiffness[0] = reset.protocol(kind, duration)(1e-9)[1]
+    step = (stiffness[0] - reset.stiffness_before) * path.sigma[0] ** 2 / 2
+    middle = np.sum(np.diff(stiffness) * (path.sigma[1:] ** 2 + path.sigma[:-1] ** 2)) / 4
+    assert path.work[-1] == pytest.approx(step + middle, rel=1e-5)
+
+
 def test_wasserstein_distance_of_the_reset_is_the_change_of_width(reset):
     grid = np.linspace(-12, 12, 6001)
     before, after = (np.exp(-(grid**2) / (2 * s * s)) for s in (BEFORE, AFTER))
