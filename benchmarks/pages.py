@@ -144,7 +144,8 @@ def main() -> None:
         for path in ("index.html", *chapters):
             cells = " | ".join(f"{t:.0f}" for t in first_visits(browser, address, path, rounds))
             print(f"| {path} | {cells} |", flush=True)
-        print(f"\nInput to paint, {rounds} inputs for each control, in ms: median and 95th percentile")
+        print(f"\nInput to paint, {rounds} inputs for each control, in ms: median and 95th percentile.")
+        print("Each input comes just after a frame; a frame in which nothing happens ends 16.7 ms later.")
         print("| widget | script and layout | next frame |\n|---|---|---|")
         everything = []
         for path in chapters:
