@@ -565,6 +565,7 @@ GOOD = np.array([[0, 1], [1, 1], [1, 0]])
     (lambda: HarmonicReset(1.0, 0.5).protocol("slow", 1.0), "kind must be one of sudden, linear, optimal, got 'slow'"),
     (lambda: HarmonicReset(1.0, 0.5).path("linear", 0.0), "duration must be positive"),
     (lambda: HarmonicReset(1.0, 0.5).path("linear", 1.0, [0.0, 1.2]), r"times must increase within \[0, duration = 1.0\]"),
+    (lambda: HarmonicReset(1.0, 0.5).path("linear", 1.0, [0.0, 0.6, 1.2]), "times must increase"),
     (lambda: HarmonicReset(1.0, 0.5).path("linear", 1.0, [0.5, 0.5]), "times must increase"),
     (lambda: HarmonicReset(1.0, 0.5).path("linear", 1.0, [-0.5, 0.5]), "times must increase"),
     (lambda: HarmonicReset(1.0, 0.5).simulate("linear", 1.0, 10, None), "rng must be a numpy Generator"),

@@ -200,6 +200,17 @@ def test_the_ledger_closes_and_is_recorded():
     assert np.array_equal(again.work, run.work) and again.recorded_x.shape == (0, 50, 5)
 
 
+def test_at_zero_temperature_a_tie_is_decided_by_a_coin():
+    """And nothing else by chance: downhill always, uphill never."""
+    states = np.ones((4000, 3))
+    run = simulate_glauber(BoltzmannMachine(np.zeros((3, 3))), lambda t: np.array([0.0, 1.0, -1.0]), states, duration=1.0,
+                           dt=0.5, kT=0.0, rate=1.0, rng=5)
+    flipped = np.mean(run.x < 0, axis=0)
+    assert flipped[1] == 0
+    for measured, exact in ((flipped[0], 0.5 * (1 - math.exp(-1))), (flipped[2], 1 - math.exp(-1))):
+        assert_consistent([measured], [math.sqrt(exact * (1 - exact) / 4000)], exact)
+
+
 # --- slow drag ---
 
 

@@ -646,7 +646,7 @@ def test_parameters_in_one_vector():
     assert transformer().split_parameters(transformer().parameters)[0] == ()
 
 
-@pytest.mark.parametrize("form, kT", [("elastic", None), ("fenchel-young", None), ("fenchel-young", KT)])
+@pytest.mark.parametrize("form, kT", [("elastic", None), ("fenchel-young", KT), (["elastic", "elastic", "fenchel-young"], None)])
 def test_another_stiffness_of_the_output_is_all_that_changes(form, kT):
     network = chain("tanh", form, kT)
     other = network.with_output_stiffness(0.7)
