@@ -68,8 +68,9 @@ lab: $(VENV)/.installed
 
 execute: $(VENV)/.installed
 	cd chapters && ../$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False \
-		--CoalesceStreamsPreprocessor.enabled=True *.ipynb
+		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False *.ipynb
+	cd chapters && ../$(VENV)/bin/jupyter nbconvert --to notebook --inplace --log-level=WARN \
+		--CoalesceStreamsPreprocessor.enabled=True *.ipynb  # what one cell prints, in one piece
 
 mutants: $(VENV)/.installed
 	$(PYTHON) tests/mutants.py
