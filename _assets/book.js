@@ -39,7 +39,7 @@ addEventListener("load", async () => {
 });
 
 // On a phone a figure is as small as the page is narrow. A tap makes it as large as on a desk, about where it was tapped.
-const phone = matchMedia("(max-width: 40rem)");
+const phone = matchMedia("screen and (max-width: 40rem)");
 document.addEventListener("click", ({ target, clientX }) => {
   const figure = target.closest("main .wtc-figure");
   if (!figure || !phone.matches) return;
